@@ -17,6 +17,8 @@ struct Endpoint {
     bool operator==(const Endpoint&) const = default;
 };
 std::string to_string(const Endpoint& endpoint);  // "host:port", brackets around IPv6
+// The inverse; a missing port is an error unless there is a default.
+Result<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_port = 0);
 
 struct TlsFiles {
     std::string ca_file;
