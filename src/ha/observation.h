@@ -104,6 +104,9 @@ struct Observation {
     PostgresState pg;
     std::optional<RunningOperation> running;
     std::optional<FinishedOperation> finished;  // the latest one
+    // The member whose address is in the configured primary_conninfo; empty name = it follows nobody; absent = an address
+    // that no member of the store has.
+    std::optional<MemberName> following;
     bool watchdog_usable = true;                // false: required, but not there
     std::optional<Lsn> sync_noted_lsn;          // WAL position when synchronous_standby_names last took effect
 

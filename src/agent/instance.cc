@@ -1,0 +1,110 @@
+#include "agent/instance.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/assert.h"
+
+namespace pgherd::agent {
+
+using namespace std::chrono_literals;
+
+Instance::Instance(Postgres& postgres, Clock& clock, Log& log, std::function<void()> changed)
+    : postgres_(postgres), clock_(clock), log_(log), changed_(std::move(changed)) {
+    postgres_.on_event(alive_([this](PostgresEvent event) { on_event(event); }));
+}
+
+void Instance::observe() {
+    if (observing_) {
+        observe_again_ = true;
+        return;
+    }
+    observing_ = true;
+    observe_again_ = false;
+    postgres_.observe(clock_.now() + 2s, alive_([this](Result<PostgresState> result) { observation(std::move(result)); }));
+}
+
+void Instance::observation(Result<PostgresState> result) {
+    observing_ = false;
+    if (result) {
+        bool crashed = state_.crashed && result->postmaster == Postmaster::stopped;
+        state_ = std::move(*result);
+        state_.crashed = state_.crashed || crashed;
+        observed_ = true;
+    } else {
+        log_.warning("postgres-not-observed", with_context(result.error(), "cannot observe PostgreSQL").message);
+    }
+    if (observe_again_) return observe();
+    if (ended_) {
+        finished_ = std::exchange(ended_, std::nullopt);
+        running_.reset();
+        progress_.clear();
+    }
+    if (state_.synchronous_standby_names != sync_names_ && !setting_sync_names_) sync_noted_.reset();
+    changed_();
+}
+
+void Instance::on_event(PostgresEvent event) {
+    switch (event) {
+        case PostgresEvent::postmaster_died:
+            log_.warning("postgres-died", "PostgreSQL has ended without being told to");
+            state_.postmaster = Postmaster::stopped;
+            state_.crashed = true;
+            break;
+        case PostgresEvent::guard_fenced:
+            log_.error("guard-fenced", "the guard has ended the primary: its lease had run out");
+            state_.postmaster = Postmaster::stopped;
+            state_.crashed = true;
+            break;
+        case PostgresEvent::receiver_changed:
+            break;
+    }
+    observe();
+}
+
+void Instance::run(ha::Operation operation, std::string_view rule, Start start, bool as_primary, Done<void> done) {
+    PGHERD_ASSERT(!running_, "two operations of PostgreSQL at once");
+    running_ = ha::RunningOperation{operation, clock_.now(), rule, as_primary};
+    progress_.clear();
+    log_.write({LogLevel::info, "operation-begins", std::string(ha::to_string(operation)), {{"rule", std::string(rule)}}});
+    start(postgres_, alive_([this, operation, rule, done = std::move(done)](Status result) mutable {
+        ended_ = ha::FinishedOperation{operation, rule, result.has_value(), result ? "" : result.error().message, clock_.now()};
+        auto took = to_text(clock_.now() - running_->since);
+        if (result)
+            log_.info("operation-done", fmt::format("{} took {}", ha::to_string(operation), took));
+        else
+            log_.error("operation-failed", fmt::format("{} failed after {}: {}", ha::to_string(operation), took, result.error().message));
+        if (operation == ha::Operation::start && result) state_.crashed = false;
+        if (done) done(std::move(result));
+        observe();
+    }));
+}
+
+void Instance::fence(std::string_view rule) {
+    log_.warning("fence", fmt::format("PostgreSQL is ended at once: {}", rule));
+    postgres_.arm(clock_.now(), alive_([this](Status) { observe(); }));
+}
+
+void Instance::set_sync_names(std::string names) {
+    if (setting_sync_names_) return;
+    setting_sync_names_ = true;
+    postgres_.set_synchronous_standby_names(names, alive_([this, names](Result<Lsn> noted) {
+        setting_sync_names_ = false;
+        if (noted) {
+            log_.info("synchronous-standbys", names.empty() ? "replication is asynchronous now" : "synchronous standbys: " + names);
+            sync_names_ = names;
+            sync_noted_ = *noted;
+            state_.synchronous_standby_names = names;
+        } else {
+            log_.warning("synchronous-standbys", with_context(noted.error(), "cannot set synchronous_standby_names").message);
+        }
+        changed_();
+    }));
+}
+
+Postgres::Progress Instance::progress_sink() {
+    return alive_([this](std::string text) { progress_ = std::move(text); });
+}
+
+}  // namespace pgherd::agent

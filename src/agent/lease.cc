@@ -1,0 +1,177 @@
+#include "agent/lease.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace pgherd::agent {
+
+using namespace std::chrono_literals;
+
+namespace {
+constexpr std::string_view kLeader = "leader";
+bool answered(const Error& error) { return error.code != ErrorCode::unavailable && error.code != ErrorCode::timeout; }
+}  // namespace
+
+Duration fence_margin(Duration ttl) { return std::clamp<Duration>(ttl / 20, 100ms, 1s); }
+
+Lease::Lease(MemberName self, Store& store, StoreMirror& mirror, Clock& clock, Postgres& postgres, Log& log,
+             std::function<void()> changed)
+    : self_(std::move(self)), store_(store), mirror_(mirror), clock_(clock), postgres_(postgres), log_(log),
+      changed_(std::move(changed)) {}
+
+void Lease::configure(Duration ttl, Duration loop_wait, bool paused) {
+    ttl_ = ttl;
+    interval_ = std::min<Duration>(loop_wait, ttl / 4);
+    if (std::exchange(paused_, paused) == paused || !holds()) return;
+    if (paused)
+        postgres_.disarm([](Status) {});
+    else
+        arm(valid_until_ - fence_margin(ttl_));
+}
+
+Duration Lease::call_limit() const { return std::clamp<Duration>(ttl_ / 4, 500ms, 5s); }
+
+Instant Lease::next_due() const { return last_sent_ + interval_; }
+
+bool Lease::holds() const {
+    auto view = mirror_.view();
+    if (!view || id_.value() == 0 || !view->led_by(self_)) return false;
+    LeaseId lease = view->leader->lease;
+    return lease == id_ || (next_.value() != 0 && lease == next_);
+}
+
+bool Lease::lost() const {
+    auto view = mirror_.view();
+    return view && !view->led_by(self_);
+}
+
+void Lease::tick(bool renew_lock) {
+    if (calling_) return;
+    bool due = last_sent_ == Instant{} || clock_.now() >= next_due();
+    if (id_.value() == 0 || (granted_ttl_ != ttl_ && next_.value() == 0)) {
+        if (due) grant();
+        return;
+    }
+    auto view = mirror_.view();
+    if (next_.value() != 0 && holds())
+        retake(next_);
+    else if (next_.value() != 0)
+        take_into_use();
+    else if (view && view->led_by(self_) && view->leader->lease != id_)
+        retake(id_);
+    if (due && (renew_lock || !holds())) keep();
+}
+
+// A lease that does not exist yet, or one for another ttl.
+void Lease::grant() {
+    calling_ = true;
+    Instant sent = last_sent_ = clock_.now();
+    Duration ttl = ttl_;
+    store_.grant(ttl, sent + call_limit(), alive_([this, sent, ttl](Result<LeaseId> result) {
+        calling_ = false;
+        mirror_.contact(result || answered(result.error()));
+        if (!result) {
+            log_.warning("lease-not-granted", with_context(result.error(), "cannot get a lease").message);
+            return changed_();
+        }
+        next_ = *result;
+        next_ttl_ = ttl;
+        next_valid_until_ = sent + ttl;
+        if (id_.value() == 0) take_into_use();
+        changed_();
+    }));
+}
+
+void Lease::take_into_use() {
+    id_ = std::exchange(next_, LeaseId());
+    granted_ttl_ = next_ttl_;
+    valid_until_ = next_valid_until_;
+}
+
+void Lease::keep() {
+    calling_ = true;
+    Instant sent = last_sent_ = clock_.now();
+    store_.keep(id_, sent + call_limit(), alive_([this, sent, id = id_](Result<Duration> result) {
+        calling_ = false;
+        mirror_.contact(result || answered(result.error()));
+        if (result) {
+            renewed(sent, std::min(*result, granted_ttl_));
+        } else if (result.error().code == ErrorCode::not_found && id == id_) {
+            log_.warning("lease-lost", "the store has ended our lease");
+            id_ = LeaseId();
+            last_sent_ = Instant{};
+        } else {
+            log_.warning("lease-not-renewed", with_context(result.error(), "cannot renew the lease").message);
+        }
+        changed_();
+    }));
+}
+
+void Lease::renewed(Instant sent, Duration ttl) {
+    valid_until_ = std::max(valid_until_, sent + ttl);
+    if (holds()) arm(valid_until_ - fence_margin(ttl_));
+}
+
+void Lease::arm(Instant until) {
+    if (paused_) {
+        armed_until_ = until;
+        return;
+    }
+    postgres_.arm(until, alive_([this, until](Status confirmed) {
+        if (confirmed)
+            armed_until_ = until;
+        else
+            log_.error("guard-silent", with_context(confirmed.error(), "the guard does not take the lease's deadline").message);
+        changed_();
+    }));
+}
+
+void Lease::acquire() {
+    std::string key(kLeader);
+    if (id_.value() == 0 || mirror_.writing(key)) return;
+    mirror_.write({key, IfAbsent{}, self_.text(), id_}, call_limit(), [this](Result<Revision> result) {
+        if (result) {
+            log_.info("lock-acquired", "this member holds the leader lock now");
+            renewed(valid_until_ - granted_ttl_, granted_ttl_);
+            last_sent_ = Instant{};  // the lease may be old: renew at once
+        } else if (result.error().code == ErrorCode::conflict) {
+            log_.info("lock-race-lost", "another member was faster");
+        } else {
+            log_.warning("lock-not-acquired", with_context(result.error(), "cannot acquire the leader lock").message);
+        }
+    });
+}
+
+// The record names us under another lease: of our ttl before, or of our life before a restart.
+void Lease::retake(LeaseId lease) {
+    std::string key(kLeader);
+    if (mirror_.writing(key)) return;
+    mirror_.write({key, IfValue{self_.text()}, self_.text(), lease}, call_limit(), [this, lease](Result<Revision> result) {
+        if (!result) return;
+        if (lease == next_) take_into_use();
+        renewed(valid_until_ - granted_ttl_, granted_ttl_);
+    });
+}
+
+void Lease::release() {
+    std::string key(kLeader);
+    auto view = mirror_.view();
+    if (!view || !view->led_by(self_) || mirror_.writing(key)) return;
+    mirror_.write({key, IfValue{self_.text()}, std::nullopt, {}}, call_limit(), [this](Result<Revision> result) {
+        if (result) log_.info("lock-released", "this member has released the leader lock");
+    });
+}
+
+void Lease::revoke(Then done) {
+    if (id_.value() == 0) return clock_.post(std::move(done));
+    store_.revoke(std::exchange(id_, LeaseId()), clock_.now() + call_limit(),
+                  alive_([done = std::move(done)](Status) mutable { done(); }));
+}
+
+void Lease::extend(Instant until) {
+    postgres_.arm(until, [](Status) {});
+}
+
+}  // namespace pgherd::agent

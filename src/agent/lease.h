@@ -1,0 +1,84 @@
+// The member's lease and the leader lock that hangs on it.
+//
+// One lease carries `members/<me>` and, when this member leads, `leader` (as in Patroni). The lock counts until the time to
+// live has passed since the *sending* of the last confirmed renewal, less a margin, and only as far as the guard has
+// confirmed that it will kill a primary at that moment: a lock that nobody enforces is none.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "agent/alive.h"
+#include "agent/store_mirror.h"
+#include "ports/clock.h"
+#include "ports/log.h"
+#include "ports/postgres.h"
+#include "ports/store.h"
+
+namespace pgherd::agent {
+
+// What the guard's deadline and the lock's local end keep away from the lease's end: killing takes a moment.
+Duration fence_margin(Duration ttl);
+
+class Lease {
+ public:
+    Lease(MemberName self, Store& store, StoreMirror& mirror, Clock& clock, Postgres& postgres, Log& log,
+          std::function<void()> changed);
+
+    // Takes over new settings; another ttl means a new lease.
+    void configure(Duration ttl, Duration loop_wait, bool paused);
+    // Grants, renews and retakes what is due. `renew_lock`: the core wants the lock to be kept, if it is ours.
+    void tick(bool renew_lock);
+    // Creates the leader record. Does nothing while that is under way or no lease is there yet.
+    void acquire();
+    // Deletes the leader record if it is ours; does nothing while that is under way.
+    void release();
+    // Ends the lease with all its records; for the end of the agent.
+    void revoke(Then done);
+    // A store outage, and all members confirm this leader: the guard may wait until then.
+    void extend(Instant until);
+
+    LeaseId id() const { return id_; }
+    // When the next renewal or grant is due.
+    Instant next_due() const;
+    // The leader record names us, under our lease.
+    bool holds() const;
+    // Until when we may run a primary on the strength of the lock; the epoch when not at all.
+    Instant valid_until() const { return holds() ? armed_until_ : Instant{}; }
+    // The store has said that the lock is not ours.
+    bool lost() const;
+
+ private:
+    void grant();
+    void keep();
+    void take_into_use();
+    void retake(LeaseId lease);
+    void renewed(Instant sent, Duration ttl);
+    void arm(Instant until);
+    Duration call_limit() const;
+
+    MemberName self_;
+    Store& store_;
+    StoreMirror& mirror_;
+    Clock& clock_;
+    Postgres& postgres_;
+    Log& log_;
+    std::function<void()> changed_;
+
+    Duration ttl_ = std::chrono::seconds(30);
+    Duration interval_ = std::chrono::seconds(10);
+    bool paused_ = false;
+    LeaseId id_;
+    LeaseId next_;           // for another ttl: replaces id_ once the lock hangs on it
+    Duration next_ttl_{};
+    Instant next_valid_until_;
+    Duration granted_ttl_{};
+    Instant valid_until_;    // of the lease, by our clock
+    Instant armed_until_;    // what the guard has confirmed
+    Instant last_sent_;
+    bool calling_ = false;
+    Alive alive_;
+};
+
+}  // namespace pgherd::agent
