@@ -1,0 +1,177 @@
+#include "sim/judge.h"
+
+#include <fmt/format.h>
+
+#include "codec/dynamic_config.h"
+#include "codec/json.h"
+#include "codec/records.h"
+
+namespace pgherd::sim {
+
+using std::chrono::seconds;
+
+namespace {
+
+constexpr std::string_view kOneWritable = "at most one member takes writes";
+constexpr std::string_view kLease = "who takes writes holds the lease";
+constexpr std::string_view kPromote = "nobody promotes without the lease";
+constexpr std::string_view kNothingLost = "an acknowledged commit is in the history of every later leader";
+constexpr std::string_view kTimelineOnce = "no timeline is created twice";
+constexpr std::string_view kBestCandidate = "a leader has what a healthy candidate has";
+constexpr std::string_view kNoExit = "an agent gives up only when an operator is needed";
+
+std::optional<int> member_number(std::string_view name) {
+    if (name.size() < 2 || name.front() != 'm') return std::nullopt;
+    return std::atoi(std::string(name.substr(1)).c_str()) - 1;
+}
+
+}  // namespace
+
+Judge::Judge(VirtualClock& clock, Trace& trace, int members)
+    : clock_(clock), trace_(trace), calm_since_(static_cast<std::size_t>(members), clock.now()), resumed_(clock.now() - seconds(1000)) {}
+
+void Judge::watch(Store& store, std::vector<Server*> servers) {
+    servers_ = std::move(servers);
+    watch_ = store.watch([this](Result<SnapshotPtr> snapshot) {
+        if (snapshot) seen(**snapshot);
+    });
+}
+
+bool Judge::paused() const { return pause_ || clock_.now() - resumed_ < seconds(30); }
+
+void Judge::violation(std::string_view invariant, std::string what) {
+    if (found_) return;
+    trace_.note(Trace::kNobody, "VIOLATION", 0, [&] { return fmt::format("{}: {}", invariant, what); });
+    found_ = Violation{std::string(invariant), std::move(what)};
+}
+
+// --- the store ---------------------------------------------------------------------------------------------------------
+
+void Judge::seen(const Snapshot& snapshot) {
+    const auto value = [&](const char* key) -> const std::string* {
+        const auto it = snapshot.records.find(key);
+        return it == snapshot.records.end() ? nullptr : &it->second.value;
+    };
+    if (const auto* config = value("config"); config != nullptr && *config != config_text_) {
+        config_text_ = *config;
+        if (const auto document = parse_json_object(*config))
+            if (const auto parsed = parse_dynamic_config(*document)) {
+                if (pause_ && !parsed->pause) resumed_ = clock_.now();
+                pause_ = parsed->pause;
+                failsafe_ = parsed->failsafe_mode;
+                sync_mode_ = parsed->synchronous_mode != SynchronousMode::off;
+            }
+    }
+    const auto* sync = value("sync");
+    const std::string sync_text = sync == nullptr ? "" : *sync;
+    if (sync_text != sync_text_) {
+        sync_text_ = sync_text;
+        const auto record = parse_sync(sync_text);
+        sync_ = record ? *record : SyncRecord{};
+        trace_.note(Trace::kNobody, "sync record", sync_.standbys.size(), [&] { return sync_text_; });
+        if (sync_.empty()) promise_ = 0;
+        else if (promise_ == 0) promise_ = ++promises_;
+    }
+    const auto* name = value("leader");
+    const auto leader = name == nullptr ? std::nullopt : member_number(*name);
+    if (leader == leader_) return;
+    const auto before = leader_;
+    leader_ = leader;
+    trace_.note(Trace::kNobody, "leader record", leader ? static_cast<std::uint64_t>(*leader) + 1 : 0,
+                [&] { return name == nullptr ? "none" : *name; });
+    if (!before || paused() || failsafe_) return;
+    const Server& old = *servers_[static_cast<std::size_t>(*before)];
+    if (old.writable()) violation(kLease, fmt::format("{} takes writes, and its leader record is gone", old.name()));
+}
+
+// --- PostgreSQL --------------------------------------------------------------------------------------------------------
+
+void Judge::check_alone(const Server& server) {
+    if (paused()) return;
+    for (const Server* other : servers_)
+        if (other != &server && other->writable())
+            violation(kOneWritable, fmt::format("{} and {} both take writes", server.name(), other->name()));
+}
+
+void Judge::opened(Server& server) {
+    check_alone(server);
+    if (forced_failover_) {
+        forced_failover_ = false;
+        if (promise_ != 0) promise_ = ++promises_;
+    }
+    check_history(server, "when it opened");
+    check_choice(server);
+}
+
+void Judge::check_history(const Server& server, std::string_view how) {
+    for (const auto& commit : acknowledgements_) {
+        if (server.disk().wal.holds(commit.place, commit.id)) continue;
+        if (commit.promise == 0 || commit.promise != promise_) {
+            ++lost_;
+            continue;
+        }
+        return violation(kNothingLost, fmt::format("the commit that {} acknowledged {} ago is not in the history of {} {}",
+                                                   servers_[static_cast<std::size_t>(commit.member)]->name(),
+                                                   to_text(clock_.now() - commit.at), server.name(), how));
+    }
+}
+
+// Without synchronous replication a failover may lose what no candidate has; it may not pass over a candidate that is
+// well, could be asked, and has more.
+void Judge::check_choice(const Server& server) {
+    if (sync_mode_ || promise_ != 0 || paused()) return;
+    const auto now = clock_.now();
+    const auto well = [&](const Server& member) {
+        const auto since = calm_since_[static_cast<std::size_t>(member.member())];
+        return since != Instant::max() && now - since > seconds(8);
+    };
+    if (!well(server)) return;
+    for (const Server* other : servers_) {
+        if (other == &server || !other->standby() || !well(*other)) continue;
+        for (const auto& commit : acknowledgements_) {
+            if (now - commit.at < seconds(8) || server.disk().wal.holds(commit.place, commit.id)) continue;
+            if (other->disk().wal.holds(commit.place, commit.id))
+                return violation(kBestCandidate, fmt::format("{} leads without a commit that {} has", server.name(), other->name()));
+        }
+    }
+}
+
+void Judge::acknowledged(Server& server, std::size_t place, int client, bool waited) {
+    const auto& record = server.disk().wal[place];
+    if (record.value == 0) return;
+    check_alone(server);
+    const bool promised = promise_ != 0 && sync_.leader == MemberName(server.name());
+    acknowledgements_.push_back({record.id, place, clock_.now(), server.member(), promised ? promise_ : 0});
+    trace_.note(server.member(), "acknowledged", record.value, [&] {
+        return fmt::format("{}{}{}", record.value, waited ? " after a standby" : "", promised ? " (promised)" : "");
+    });
+    last_acknowledged_[client] = clock_.now();
+    if (on_client) on_client(client, true);
+}
+
+void Judge::lost_connection(Server&, int client) {
+    if (on_client) on_client(client, false);
+}
+
+void Judge::new_timeline(Server& server, Timeline timeline) {
+    if (timeline.value == 1) return;  // a new cluster
+    const auto [it, fresh] = timelines_.emplace(timeline.value, server.member());
+    if (!fresh) violation(kTimelineOnce, fmt::format("{} creates timeline {}, which m{} has created before", server.name(), timeline.value, it->second + 1));
+}
+
+void Judge::promoting(Server& server) {
+    if (paused()) return;
+    if (leader_ != server.member())
+        violation(kPromote, fmt::format("{} promotes while the leader record says {}", server.name(), leader_ ? fmt::format("m{}", *leader_ + 1) : "none"));
+}
+
+void Judge::exited(int member, const std::string& why) { violation(kNoExit, fmt::format("m{} exits: {}", member + 1, why)); }
+
+void Judge::check_at_rest(const Server& leader) { check_history(leader, "at the end"); }
+
+Instant Judge::last_acknowledged(int client) const {
+    const auto it = last_acknowledged_.find(client);
+    return it == last_acknowledged_.end() ? Instant{} : it->second;
+}
+
+}  // namespace pgherd::sim

@@ -1,0 +1,64 @@
+// One machine of the cluster: its instance and guard, and the brain (the very agent of the program) that comes and goes.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "agent/agent.h"
+#include "sim/judge.h"
+#include "sim/member_store.h"
+#include "sim/peers.h"
+#include "sim/postgres/port.h"
+
+namespace pgherd::sim {
+
+struct Brain;
+
+class Member {
+ public:
+    struct Settings {
+        int members = 3;
+        JsonObject dcs;
+        agent::Decide decide;
+    };
+    Member(World& world, Judge& judge, Store& store, const StoreHealth& health, const Settings& settings, int number, Rest rest);
+    ~Member();
+    Member(const Member&) = delete;
+    Member& operator=(const Member&) = delete;
+
+    Server& server() { return server_; }
+    const Server& server() const { return server_; }
+    int number() const { return number_; }
+    bool on() const { return on_; }
+    bool thinking() const;  // the brain is there and not stopped
+
+    void start_brain();
+    void kill_brain();      // the guard starts a new one
+    void stop_brain();      // SIGSTOP
+    void continue_brain();
+    void kill_guard();      // everything ends with it; systemd starts it again
+    void power_off();
+    void power_on();
+    void set_wall_error(Duration error) { wall_error_ = error; }
+    // The REST API. False: nobody listens.
+    bool handle(HttpRequest request, std::move_only_function<void(HttpResponse)> reply);
+
+ private:
+    void end_brain();
+    void start_brain_soon(Duration delay);
+
+    World& world_;
+    Judge& judge_;
+    const Settings& settings_;
+    int number_;
+    Rest rest_;
+    Server server_;
+    MemberStore store_;
+    Duration wall_error_{};
+    bool on_ = true;
+    std::uint64_t life_ = 0;  // of the machine's processes
+    std::unique_ptr<Brain> brain_;
+};
+
+}  // namespace pgherd::sim
