@@ -11,6 +11,10 @@
 namespace pgherd {
 
 std::string Places::of(std::string_view path) const {
+    // A section that only variables made has no place of its own.
+    auto inner = fmt::format("{}.", path);
+    if (auto found = places.lower_bound(inner); !places.contains(path) && found != places.end() && found->first.starts_with(inner))
+        return found->second;
     for (;;) {
         if (auto found = places.find(path); found != places.end()) return found->second;
         auto end = path.find_last_of(".[");

@@ -39,9 +39,9 @@ Result<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_por
         port = text.substr(colon + 1);
         has_port = true;
     }
-    if (host.empty()) return fail(ErrorCode::invalid, fmt::format("\"{}\" has no host (expected host:port)", text));
+    if (host.empty()) return fail(ErrorCode::invalid, fmt::format("\"{}\" has no host", text));
     if (!has_port && default_port == 0)
-        return fail(ErrorCode::invalid, fmt::format("\"{}\" has no port (expected host:port)", text));
+        return fail(ErrorCode::invalid, fmt::format("\"{}\" has no port", text));
     Endpoint endpoint{std::string(host), default_port};
     if (has_port) {
         PGHERD_TRY(endpoint.port, parse_port(port));
