@@ -61,6 +61,7 @@ struct Decision {
     std::string text;             // the same for people, with names filled in
     std::vector<Action> actions;  // in this order; at most one of them is an operation of PostgreSQL
     Memory memory;                // for the next decision
+    std::vector<std::string_view> duties;  // the duties that were due beside it, by name
     std::optional<Instant> wake;  // decide again then at the latest, even if nothing happens
 };
 

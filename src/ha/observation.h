@@ -90,6 +90,9 @@ struct Observation {
     Instant store_silent_since;                  // when it stopped answering; meaningless while store_ok
     DynamicConfig config;                        // the last one that was understood, or the defaults
 
+    // `initialize` exists, is empty and hangs on our lease: this member has won the race to bootstrap the cluster.
+    bool initialize_mine = false;
+
     // --- the lock
     Instant lock_valid_until;   // from the sending of the last confirmed renewal, plus ttl; the past = not held
     bool lock_lost = false;     // the store has said that the lock is not ours (any more)
@@ -134,6 +137,13 @@ struct Memory {
     bool on_start_called = false;
     bool checkpoint_due = false;          // after a promotion: standbys wait for it before they rewind
     bool resumed = true;                  // not paused the last time
+    bool led = false;                     // held the lock, without a break, since PostgreSQL last ran as a primary here
+    bool seen_initialized = false;        // the store has shown an initialized cluster
+    std::optional<Instant> failsafe_asked;
+    std::optional<Instant> finished_seen; // the finished operation that is already in the counters above
+    Revision request_for;                 // the request (`failover`) that the next field is about
+    std::optional<Instant> request_since;
+    bool operator==(const Memory&) const = default;
 };
 
 }  // namespace pgherd::ha

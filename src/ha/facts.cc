@@ -1,0 +1,122 @@
+#include "ha/facts.h"
+
+#include <algorithm>
+
+namespace pgherd::ha {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+const ClusterView kNothing;
+
+bool operation_makes_a_primary(const RunningOperation& running) {
+    switch (running.operation) {
+        case Operation::promote: return true;
+        case Operation::start:
+        case Operation::restart: return running.as_primary;
+        default: return false;
+    }
+}
+
+void derive_lock(Facts& f) {
+    const Observation& seen = f.seen;
+    f.store_read = seen.cluster != nullptr;
+    f.unlocked = f.store_read && f.view.unlocked();
+    f.lock_recorded = f.view.led_by(f.self());
+    f.another_leads = f.store_read && !f.unlocked && !f.lock_recorded;
+    if (!f.unlocked && f.store_read) f.leader = f.view.leader->name;
+    f.lock_held = f.lock_recorded && !seen.lock_lost && f.now < seen.lock_valid_until;
+    f.failsafe_holds = seen.config.failsafe_mode && !f.another_leads && f.now < seen.failsafe_valid_until;
+    f.entitled = f.lock_held || f.failsafe_holds;
+    if (f.lock_held) f.entitled_until = seen.lock_valid_until;
+    if (f.failsafe_holds) f.entitled_until = std::max(f.entitled_until, seen.failsafe_valid_until);
+    f.stop_at = f.entitled_until - std::min<Duration>(2s, seen.config.ttl / 4);
+    f.failsafe_leader_lives =
+        seen.failsafe_leader && *seen.failsafe_leader != f.self() && f.now < seen.failsafe_leader_until;
+}
+
+void derive_settings(Facts& f) {
+    f.paused = f.seen.config.pause;
+    f.standby_cluster = f.seen.config.standby_cluster.has_value();
+    f.synchronous = f.seen.config.synchronous_mode != SynchronousMode::off && !f.view.sync.empty();
+}
+
+void derive_postgres(Facts& f) {
+    const PostgresState& pg = f.seen.pg;
+    const auto& running = f.seen.running;
+    f.busy = running.has_value();
+    f.stopping = pg.postmaster == Postmaster::stopping || (running && running->operation == Operation::stop);
+    f.starting = pg.postmaster == Postmaster::starting;
+    f.down = pg.postmaster == Postmaster::stopped;
+    // A server that does not answer is what it was.
+    f.primary = pg.primary() || (pg.running() && !pg.in_recovery && f.memory.was_primary);
+    f.standby = pg.standby();
+    bool bootstraps = running && running->operation == Operation::bootstrap;
+    f.makes_a_primary = running && operation_makes_a_primary(*running);
+    f.may_write = !bootstraps && (f.primary || f.makes_a_primary || (f.starting && !pg.standby_configured));
+    f.data_valid = pg.data == DataDirectory::valid;
+    f.position = {pg.timeline, pg.position};
+    f.clean = pg.control && pg.control->state == ControlState::shut_down;
+    if (pg.control)
+        f.former_primary = pg.control->state != ControlState::shut_down_in_recovery &&
+                           pg.control->state != ControlState::in_archive_recovery;
+    if (pg.system_id && pg.system_id->value() != 0) f.system_id = pg.system_id;
+    else if (pg.control && pg.control->system_id.value() != 0) f.system_id = pg.control->system_id;
+    f.wrong_system = f.data_valid && f.system_id && f.view.initialize && *f.view.initialize != *f.system_id;
+}
+
+void derive_recovery(Facts& f) {
+    const auto& finished = f.seen.finished;
+    f.backed_off = f.memory.retry_after && f.now < *f.memory.retry_after;
+    f.start_failed = f.down && f.memory.failed_starts > 0 && finished && !finished->ok;
+    if (f.memory.recovering_since) {
+        f.start_deadline = *f.memory.recovering_since + f.seen.config.primary_start_timeout;
+        f.start_expired = f.now >= *f.start_deadline;
+    }
+}
+
+}  // namespace
+
+void derive_synchronous(Facts& f) {
+    if (!f.lock_held || f.standby_cluster) return;
+    auto configured = f.seen.config.parameters.find("synchronous_standby_names");
+    syncrep::Input input{.self = f.self(), .config = &f.seen.config, .record = &f.view.sync, .members = &f.view.members,
+                         .pg = &f.seen.pg, .noted_lsn = f.seen.sync_noted_lsn,
+                         .user_names = configured == f.seen.config.parameters.end() ? "" : configured->second};
+    if (f.standby) f.before_promotion = syncrep::before_promotion(input);
+    if (f.seen.pg.primary()) f.synchronous_step = syncrep::next_step(input);
+}
+
+std::string_view to_string(Operation operation) {
+    switch (operation) {
+        case Operation::bootstrap: return "bootstrap";
+        case Operation::clone: return "clone";
+        case Operation::start: return "start";
+        case Operation::stop: return "stop";
+        case Operation::promote: return "promote";
+        case Operation::follow: return "follow";
+        case Operation::rewind: return "rewind";
+        case Operation::quarantine: return "quarantine";
+        case Operation::restart: return "restart";
+        case Operation::reload: return "reload";
+        case Operation::checkpoint: return "checkpoint";
+    }
+    return "operation";
+}
+
+Facts derive(const Observation& seen, const Memory& memory, std::string_view without) {
+    Facts f{.seen = seen, .view = seen.cluster ? *seen.cluster : kNothing, .memory = memory, .without = without, .now = seen.now};
+    derive_settings(f);
+    derive_lock(f);
+    derive_postgres(f);
+    derive_memory(f);
+    derive_recovery(f);
+    derive_race(f);
+    derive_request(f);
+    derive_rejoin(f);
+    derive_synchronous(f);
+    return f;
+}
+
+}  // namespace pgherd::ha

@@ -1,0 +1,147 @@
+// From nothing to a data directory of this cluster: who initializes, who clones, and what is never touched.
+#include "ha/rule.h"
+
+namespace pgherd::ha {
+
+namespace {
+
+bool finished_bootstrap(const Facts& f) {
+    return f.seen.finished && f.seen.finished->operation == Operation::bootstrap;
+}
+
+bool absent(const Facts& f) { return f.seen.pg.data == DataDirectory::absent && f.down; }
+bool incomplete(const Facts& f) { return f.seen.pg.data == DataDirectory::incomplete && f.down; }
+bool never_touched(const Facts& f) {
+    return f.seen.pg.data == DataDirectory::foreign || f.seen.pg.data == DataDirectory::unreadable;
+}
+bool not_initialized(const Facts& f) { return f.unlocked && !f.view.initialize && f.data_valid && !f.paused; }
+
+// The race of a new cluster is won, and PostgreSQL has not failed since.
+constexpr Rule kBootstrap[] = {
+    {"bootstrap-failed", "The new cluster could not be initialized: let others try, and end.", "Patroni 4.5", false,
+     [](const Facts& f) { return f.down && !f.standby_cluster && (f.data_valid || finished_bootstrap(f)); },
+     [](const Facts& f, Decision& d) {
+         if (f.seen.initialize_mine) act(d, DropInitialize{});
+         bool failed = finished_bootstrap(f) && !f.seen.finished->ok;
+         act(d, Exit{"cannot initialize the cluster: " + (failed ? f.seen.finished->error : "PostgreSQL stopped")});
+     }},
+
+    {"new-cluster-takes-the-lock", "The new cluster's primary runs: record its system id and take the lock.", "Patroni 4.5",
+     false, [](const Facts& f) { return f.primary && f.unlocked && f.system_id; },
+     [](const Facts& f, Decision& d) {
+         act(d, RenewLock{});
+         if (!f.view.initialize) act(d, WriteInitialize{*f.system_id});
+         if (!f.view.config_revision) act(d, WriteConfig{});
+         act(d, AcquireLock{});
+     }},
+
+    {"standby-cluster-is-cloned", "The new standby cluster's data is there: record its system id.", "Patroni 4.5, 3.8", false,
+     [](const Facts& f) { return f.standby_cluster && f.data_valid && f.system_id && f.seen.initialize_mine; },
+     [](const Facts& f, Decision& d) {
+         act(d, RenewLock{});
+         act(d, WriteInitialize{*f.system_id});
+         if (!f.view.config_revision) act(d, WriteConfig{});
+     }},
+};
+
+constexpr Rule kData[] = {
+    {"data-directory-is-not-ours",
+     "The data directory is unreadable, or holds something that is no instance: touch nothing, and do not keep the lock.",
+     "Patroni 4.1 C9, DESIGN 3.6", true, never_touched,
+     [](const Facts& f, Decision& d) {
+         say(d, "the data directory {}; nothing is done before that is repaired",
+             f.seen.pg.data == DataDirectory::foreign ? "is not empty and holds no instance" : "cannot be read");
+         if (f.down) release_lock(f, d);
+         else if (f.primary && f.lock_recorded && !f.paused) act(d, Stop{StopKind::immediate});
+     }},
+
+    {"paused-without-data", "No data directory in a paused cluster: wait for the end of the pause.", "Patroni 4.1 C9", false,
+     [](const Facts& f) { return f.paused && (absent(f) || incomplete(f)); }, release_lock},
+
+    {"lock-without-data", "This member has the lock but no data: give the lock back.", "Patroni 4.1 C9", false,
+     [](const Facts& f) { return f.lock_recorded && (absent(f) || incomplete(f)); }, release_lock},
+
+    {"data-back-off", "The last attempt to fill the data directory failed a moment ago: wait before the next.", "DESIGN 3.6", false,
+     [](const Facts& f) { return f.backed_off && (absent(f) || incomplete(f)); },
+     [](const Facts& f, Decision& d) { wake_at(d, *f.memory.retry_after); }},
+
+    {"clear-an-incomplete-directory", "A clone, rewind or initialization was interrupted: move its remains aside.", "DESIGN 3.6",
+     false,
+     [](const Facts& f) {
+         return incomplete(f) && (f.another_leads || f.seen.initialize_mine || (f.unlocked && !f.view.initialize_exists));
+     },
+     [](const Facts& f, Decision& d) {
+         keep_lock(f, d);
+         act(d, Quarantine{});
+     }},
+
+    {"clone", "Another member leads and there is no data here: clone.", "Patroni 4.5", false,
+     [](const Facts& f) { return absent(f) && f.another_leads && f.rejoin.source_ready; },
+     [](const Facts& f, Decision& d) {
+         say(d, "cloning from {}", f.rejoin.clone_source.text());
+         act(d, Clone{f.rejoin.clone_source});
+     }},
+
+    {"bootstrap", "This member has won the race: initialize the cluster.", "Patroni 4.5", false,
+     [](const Facts& f) { return absent(f) && f.unlocked && f.seen.initialize_mine; },
+     [](const Facts& f, Decision& d) {
+         d.memory.bootstrapping = true;
+         act(d, RenewLock{});
+         if (f.standby_cluster)
+             act(d, Clone{});
+         else
+             act(d, Bootstrap{});
+     }},
+
+    {"race-to-initialize", "There is no cluster yet: try to be the one that initializes it.", "Patroni 4.5", false,
+     [](const Facts& f) {
+         return absent(f) && f.unlocked && !f.view.initialize_exists && f.seen.self.may_bootstrap && f.seen.self.may_lead;
+     },
+     [](const Facts&, Decision& d) { act(d, TakeInitialize{}); }},
+
+    {"clone-without-a-leader", "Nobody leads, but a method that needs no leader is configured: use it.", "Patroni 4.5", false,
+     [](const Facts& f) {
+         return absent(f) && f.unlocked && f.view.initialize && f.seen.self.bootstrap_without_leader;
+     },
+     [](const Facts&, Decision& d) { act(d, Clone{}); }},
+
+    {"waiting-for-a-leader", "No data here and nothing to clone from: wait for a leader.", "Patroni 4.5", false,
+     [](const Facts& f) { return absent(f) || incomplete(f); }, nothing},
+
+    {"system-id-mismatch", "The data directory belongs to another cluster: stop acting for this one.", "Patroni 4.1 C11", true,
+     [](const Facts& f) { return f.wrong_system; },
+     [](const Facts& f, Decision& d) {
+         say(d, "the data directory has system id {}, the cluster {}", f.system_id->value(), f.view.initialize->value());
+         if (f.primary && f.lock_recorded && !f.paused) return act(d, Stop{StopKind::immediate});
+         if (!f.primary) release_lock(f, d);
+         if (!f.paused) act(d, Exit{"cannot join the cluster: " + d.text});
+     }},
+
+    {"control-data-unknown", "PostgreSQL is stopped and its control data is not known yet: wait.", "Patroni 4.1 C10", false,
+     [](const Facts& f) { return f.down && f.data_valid && !f.seen.pg.control; }, keep_lock},
+
+    {"adopt-the-data-directory", "An instance, and no cluster in the store: this instance becomes the cluster.",
+     "Patroni 4.1 C12", false,
+     [](const Facts& f) {
+         bool free = !f.view.initialize_exists || f.seen.initialize_mine;
+         bool unmanaged_standby = f.standby && (f.seen.pg.streaming() || !f.memory.seen_initialized);
+         return not_initialized(f) && free && f.system_id && f.seen.self.may_lead && !unmanaged_standby;
+     },
+     [](const Facts& f, Decision& d) {
+         act(d, RenewLock{});
+         if (f.seen.initialize_mine)
+             act(d, WriteInitialize{*f.system_id});
+         else
+             act(d, TakeInitialize{});
+     }},
+
+    {"not-initialized", "An instance, and no cluster in the store yet: its primary must register first.", "Patroni 4.1 C12", false,
+     not_initialized, nothing},
+};
+
+}  // namespace
+
+constinit const std::span<const Rule> kBootstrapRules = kBootstrap;
+constinit const std::span<const Rule> kDataRules = kData;
+
+}  // namespace pgherd::ha
