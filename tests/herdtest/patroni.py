@@ -1,7 +1,6 @@
 """Patroni from PyPI in a virtual environment, as a program to compare with and as `patronictl` for the tests."""
 import os
 import subprocess
-import sys
 
 from . import paths
 
@@ -13,7 +12,7 @@ def environment():
     directory = os.path.join(paths.ROOT, "build", f"patroni-{VERSION}")
     marker = os.path.join(directory, "complete")
     if not os.path.exists(marker):
-        subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=True)
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--clear", directory], check=True)
         subprocess.run([os.path.join(directory, "bin", "pip"), "install", "--quiet", f"patroni[etcd3]=={VERSION}", "psycopg2-binary"],
                        check=True)
         open(marker, "w").close()
