@@ -39,7 +39,7 @@ class StoreBackend {
     // Interrupts the watches of every client in the backend's own way (cuts connections, compacts, restarts), such that
     // changes can be missed if nobody takes care. False: nothing can interrupt this backend.
     virtual bool interrupt() { return false; }
-    // The next swap is done but its answer gets lost. False: this backend cannot lose an answer on demand.
+    // The next swap, by the client that was made first, is done but its answer gets lost. False: this backend cannot lose an answer on demand.
     virtual bool lose_next_answer() { return false; }
 
     // The shortest time to live that is kept exactly, and how much later than it a lease may end.
