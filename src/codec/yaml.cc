@@ -109,6 +109,17 @@ Error syntax_error(std::string_view yaml, const std::string& source, const YAML:
             fmt::format("{}:{}:{}: cannot read YAML: {}", source, mark.line + 1, mark.column + 1, what)};
 }
 
+// yaml-cpp takes a quote that is never closed for complete when the file ends with a line end, and would swallow what
+// follows it. Without the line end it notices.
+std::vector<YAML::Node> load(std::string_view yaml) {
+    try {
+        YAML::LoadAll(std::string(yaml.substr(0, yaml.find_last_not_of(" \t\r\n") + 1)));
+    } catch (const YAML::Exception& error) {
+        if (error.msg == YAML::ErrorMsg::EOF_IN_SCALAR) throw YAML::ParserException(error.mark, "a quote is never closed");
+    }
+    return YAML::LoadAll(std::string(yaml));
+}
+
 // yaml-cpp's words, with a hint where wrong indentation is the usual reason.
 std::string explained(const std::string& what) {
     for (auto word : {"illegal map value", "end of map not found", "end of sequence not found", "illegal block entry", "block sequence"})
@@ -158,7 +169,7 @@ Json plain_scalar(std::string_view text) {
 Result<YamlDocument> read_yaml(std::string_view yaml, const std::string& source) {
     YamlDocument document{nullptr, {source, {}}};
     try {
-        auto nodes = YAML::LoadAll(std::string(yaml));
+        auto nodes = load(yaml);
         if (nodes.size() > 1) return fail(ErrorCode::invalid, fmt::format("{}: cannot read YAML: more than one document", source));
         if (!nodes.empty()) document.json = Converter(document.places).convert(nodes.front(), "");
         return document;

@@ -1,0 +1,83 @@
+// The agent's file in the order in which a person would look for things: who, where the state lives, how others reach it, Postgres,
+// and what the very first member does.
+#include "codec/agent_config.h"
+#include "workload/render.h"
+
+namespace pgherd {
+namespace {
+
+void put(JsonObject& object, const char* key, const std::string& text) {
+    if (!text.empty()) object[key] = text;
+}
+
+void put_store(JsonObject& document, const SqliteStore& store) { document["sqlite"] = JsonObject{{"path", store.path}}; }
+
+void put_store(JsonObject& document, const EtcdStore& store) {
+    JsonObject etcd;
+    boost::json::array hosts;
+    for (const Endpoint& endpoint : store.endpoints) hosts.emplace_back(to_string(endpoint));
+    etcd["hosts"] = std::move(hosts);
+    if (store.https) etcd["protocol"] = "https";
+    put(etcd, "cacert", store.tls.ca_file);
+    put(etcd, "cert", store.tls.cert_file);
+    put(etcd, "key", store.tls.key_file);
+    put(etcd, "key_password", store.tls.key_password);
+    put(etcd, "username", store.username);
+    put(etcd, "password", store.password);
+    document["etcd3"] = std::move(etcd);
+}
+
+JsonObject authentication(const ClusterSpec& cluster) {
+    auto user = [](const char* name, const std::string& password) {
+        JsonObject object{{"username", name}};
+        put(object, "password", password);
+        return object;
+    };
+    JsonObject users;
+    users["superuser"] = user("postgres", cluster.superuser_password);
+    users["replication"] = user("replicator", cluster.replication_password);
+    if (!cluster.rewind_password.empty()) users["rewind"] = user("rewind", cluster.rewind_password);
+    return users;
+}
+
+JsonObject postgresql(const ClusterSpec& cluster, const MemberSpec& member) {
+    auto address = to_string(Endpoint{member.host, member.postgres_port});
+    JsonObject object{{"listen", address}, {"connect_address", address}, {"data_dir", member.data_dir}};
+    put(object, "bin_dir", member.bin_dir);
+    put(object, "run_as", member.run_as);
+    object["authentication"] = authentication(cluster);
+    if (!member.socket_dir.empty())
+        object["parameters"] = JsonObject{{"unix_socket_directories", member.socket_dir}};
+    return object;
+}
+
+// "--data-checksums" is written "data-checksums" in the file, "--encoding=UTF8" "encoding: UTF8".
+boost::json::array initdb_options(const std::vector<std::string>& arguments) {
+    boost::json::array options;
+    for (std::string_view argument : arguments) {
+        if (argument.starts_with("--")) argument.remove_prefix(2);
+        auto equals = argument.find('=');
+        if (equals == std::string_view::npos)
+            options.emplace_back(argument);
+        else
+            options.push_back(JsonObject{{argument.substr(0, equals), argument.substr(equals + 1)}});
+    }
+    return options;
+}
+
+}  // namespace
+
+std::string render_agent_yaml(const ClusterSpec& cluster, const MemberSpec& member) {
+    JsonObject document{{"scope", cluster.scope}, {"namespace", cluster.namespace_}, {"name", member.name.text()}};
+    std::visit([&](const auto& store) { put_store(document, store); }, cluster.store);
+    auto address = to_string(Endpoint{member.host, member.rest_port});
+    document["restapi"] = JsonObject{{"listen", address}, {"connect_address", address}};
+    if (!member.log_dir.empty()) document["log"] = JsonObject{{"dir", member.log_dir}};
+    document["postgresql"] = postgresql(cluster, member);
+    JsonObject bootstrap{{"dcs", cluster.dynamic_config}};
+    if (!cluster.initdb.empty()) bootstrap["initdb"] = initdb_options(cluster.initdb);
+    document["bootstrap"] = std::move(bootstrap);
+    return to_yaml(document);
+}
+
+}  // namespace pgherd
