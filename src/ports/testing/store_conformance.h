@@ -486,7 +486,7 @@ TEST_P(StoreConformance, AWatchShowsTheChangesOfOthersPromptly) {
 }
 
 TEST_P(StoreConformance, AWatchMayLeaveStatesOutButNeverTheLastAndNeverMixesThem) {
-    constexpr int kWrites = 500;
+    constexpr int kWrites = 250;
     WatchLog watched(*b_);
     const auto number = [](const Snapshot& snapshot, const std::string& key) {
         const auto it = snapshot.records.find(key);
