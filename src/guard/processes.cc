@@ -51,7 +51,7 @@ void reset_signals() {
 }
 
 void redirect_output(const SpawnSpec& spec, int errors) {
-    const int log = ::open(spec.log_file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    const int log = spec.output >= 0 ? spec.output : ::open(spec.log_file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (log < 0) give_up(errors, "cannot open the log file");
     const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0 || ::dup2(null, STDIN_FILENO) < 0 || ::dup2(log, STDOUT_FILENO) < 0 || ::dup2(log, STDERR_FILENO) < 0)
@@ -73,7 +73,7 @@ void redirect_output(const SpawnSpec& spec, int errors) {
         if (::prctl(PR_SET_PDEATHSIG, spec.death_signal) != 0) give_up(errors, "cannot set the death signal");
         if (::getppid() != parent) ::_exit(127);
     }
-    if (!spec.log_file.empty()) redirect_output(spec, errors);
+    if (spec.output >= 0 || !spec.log_file.empty()) redirect_output(spec, errors);
     if (!spec.working_directory.empty() && ::chdir(spec.working_directory.c_str()) != 0)
         give_up(errors, "cannot enter the directory");
     if (spec.inherited_fd >= 0) ::fcntl(spec.inherited_fd, F_SETFD, 0);

@@ -16,7 +16,8 @@ struct SpawnSpec {
     std::vector<std::string> argv;
     std::vector<std::string> environment;
     std::string working_directory;  // empty = as it is
-    std::string log_file;           // empty = as it is; otherwise standard input is closed as well
+    std::string log_file;           // for standard output and error; standard input is closed then
+    int output = -1;                // the same with a descriptor; neither = as they are
     bool change_user = false;
     uid_t uid = 0;
     gid_t gid = 0;

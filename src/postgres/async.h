@@ -1,0 +1,117 @@
+// The few building blocks that the coroutines of this module are made of. Every wait takes a deadline; a cancelled
+// coroutine unwinds by exception at its next wait, which ends in Tasks and goes no further.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <list>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace pgherd::postgres {
+
+namespace asio = boost::asio;
+
+template <class T>
+using Async = asio::awaitable<Result<T>>;
+
+inline constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+
+// What is left until then, never negative, and short enough for a timer.
+inline Duration left_until(Instant deadline) {
+    return std::clamp<Duration>(deadline - boottime_now(), Duration{}, std::chrono::hours(24 * 365));
+}
+// A point in time `duration` from now; a huge duration is "never".
+inline Instant after(Duration duration) {
+    const Instant now = boottime_now();
+    return duration > Instant::max() - now ? Instant::max() : now + duration;
+}
+
+inline asio::awaitable<void> pause_for(Duration duration) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, duration);
+    co_await timer.async_wait(kTuple);
+}
+
+// True when the descriptor is ready, false when the deadline has passed (or the descriptor was closed).
+inline asio::awaitable<bool> wait_ready(asio::posix::stream_descriptor& descriptor, asio::posix::stream_descriptor::wait_type what,
+                                        Instant deadline) {
+    using namespace asio::experimental::awaitable_operators;
+    asio::steady_timer timer(descriptor.get_executor(), left_until(deadline));
+    const auto first = co_await (descriptor.async_wait(what, kTuple) || timer.async_wait(kTuple));
+    co_return first.index() == 0 && !std::get<0>(std::get<0>(first));
+}
+
+// Something happened: look again. Waiters wake on notify() or at their deadline.
+class Notifier {
+ public:
+    void notify() {
+        for (asio::steady_timer* timer : waiting_) timer->cancel();
+    }
+    asio::awaitable<void> wait(Instant deadline) {
+        asio::steady_timer timer(co_await asio::this_coro::executor, left_until(deadline));
+        waiting_.push_back(&timer);
+        const Removal removal{waiting_, &timer};
+        co_await timer.async_wait(kTuple);
+    }
+
+ private:
+    struct Removal {
+        std::vector<asio::steady_timer*>& list;
+        asio::steady_timer* timer;
+        ~Removal() { std::erase(list, timer); }
+    };
+    std::vector<asio::steady_timer*> waiting_;
+};
+
+// Owns what was spawned. close() cancels everything; nothing is left to call back after it.
+class Tasks {
+ public:
+    explicit Tasks(asio::io_context& context) : context_(context) {}
+
+    void spawn(asio::awaitable<void> task) {
+        auto signal = std::make_shared<asio::cancellation_signal>();
+        signals_->push_back(signal);
+        asio::co_spawn(context_, std::move(task),
+                       asio::bind_cancellation_slot(signal->slot(), [signals = signals_, signal](std::exception_ptr) { signals->remove(signal); }));
+    }
+    void close() {
+        const auto running = *signals_;
+        for (const auto& signal : running) signal->emit(asio::cancellation_type::terminal);
+    }
+
+ private:
+    using Signals = std::list<std::shared_ptr<asio::cancellation_signal>>;
+    asio::io_context& context_;
+    std::shared_ptr<Signals> signals_ = std::make_shared<Signals>();
+};
+
+}  // namespace pgherd::postgres
+
+// As PGHERD_TRY and PGHERD_CHECK, in a coroutine.
+#define PGHERD_CO_TRY(declaration, ...) PGHERD_CO_TRY_(PGHERD_CONCAT(try_result_, __LINE__), declaration, __VA_ARGS__)
+#define PGHERD_CO_TRY_(temporary, declaration, ...)                          \
+    auto temporary = (__VA_ARGS__);                                          \
+    if (!temporary) co_return std::unexpected(std::move(temporary).error()); \
+    declaration = std::move(*temporary)
+#define PGHERD_CO_CHECK(...)                                                             \
+    do {                                                                                 \
+        if (auto check_result = (__VA_ARGS__); !check_result)                            \
+            co_return std::unexpected(std::move(check_result).error());                  \
+    } while (false)

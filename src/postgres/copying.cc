@@ -1,0 +1,175 @@
+// Becoming a copy of another member: pg_basebackup or a user's method, pg_rewind, and moving a directory aside.
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "postgres/datadir.h"
+#include "postgres/instance.h"
+
+namespace pgherd::postgres {
+
+namespace {
+
+constexpr Duration kCopyLimit = std::chrono::hours(24 * 7);
+
+std::string size_text(double kilobytes) {
+    if (kilobytes >= 1024.0 * 1024.0) return fmt::format("{:.1f} GB", kilobytes / (1024.0 * 1024.0));
+    return fmt::format("{:.1f} MB", kilobytes / 1024.0);
+}
+
+// "12345/67890 kB (18%), 0/1 tablespace" in the last line of output → "copying 12.1 MB of 66.3 MB (18 %)". Also pg_rewind's.
+std::optional<std::string> progress_text(std::string_view output) {
+    const auto unit = output.rfind(" kB (");
+    if (unit == std::string_view::npos) return std::nullopt;
+    const auto start = output.find_last_of("\r\n", unit);
+    const std::string_view numbers = trim(output.substr(start == std::string_view::npos ? 0 : start + 1, unit - (start == std::string_view::npos ? 0 : start + 1)));
+    const auto slash = numbers.find('/');
+    if (slash == std::string_view::npos) return std::nullopt;
+    const auto done = parse_uint(trim(numbers.substr(0, slash)));
+    const auto total = parse_uint(trim(numbers.substr(slash + 1)));
+    if (!done || !total || *total == 0) return std::nullopt;
+    return fmt::format("copying {} of {} ({} %)", size_text(static_cast<double>(*done)), size_text(static_cast<double>(*total)),
+                       std::min<std::uint64_t>(100, *done * 100 / *total));
+}
+
+// Passes progress on, once a second at most.
+std::function<void(std::string_view)> reporter(Postgres::Progress progress) {
+    return [progress = std::move(progress), next = Instant{}](std::string_view piece) mutable {
+        if (!progress || boottime_now() < next) return;
+        if (const auto text = progress_text(piece)) {
+            next = boottime_now() + std::chrono::seconds(1);
+            progress(*text);
+        }
+    };
+}
+
+}  // namespace
+
+Async<void> Instance::run_basebackup(const Upstream& source, const std::string& slot, const Progress& progress) {
+    PGHERD_CO_TRY(const Binaries programs, binaries());
+    auto conninfo = replication_conninfo(config_, source);
+    std::vector<std::string> argv{programs.path("pg_basebackup"), "--pgdata=" + data_dir(), "--wal-method=stream", "--checkpoint=fast", "--progress",
+                                  "--no-password", "--dbname=" + conninfo_text(conninfo)};
+    if (!slot.empty()) argv.push_back("--slot=" + slot);
+    const auto& options = config_.postgres.basebackup;
+    argv.insert(argv.end(), options.begin(), options.end());
+    PGHERD_CO_TRY(const ChildResult result,
+                  co_await run_child(identity_, {.argv = argv, .environment = tool_environment(identity_, {"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
+                                                 .on_output = reporter(progress)}, after(kCopyLimit)));
+    if (result.succeeded()) co_return Status{};
+    // The slot is made by the leader, which may not have heard of this member yet; a temporary one does as well.
+    const bool slot_is_missing = !slot.empty() && (result.output.find("does not exist") != std::string::npos || result.output.find("is active for") != std::string::npos);
+    if (slot_is_missing) {
+        PGHERD_CO_CHECK(clear_incomplete(data_dir()));
+        co_return co_await run_basebackup(source, "", progress);
+    }
+    co_return fail(fmt::format("cannot copy from {}:{}: pg_basebackup {}", source.host, source.port, result.describe()));
+}
+
+Async<void> Instance::run_replica_method(const ReplicaMethod& method, const Upstream& source) {
+    std::vector<std::string> arguments;
+    if (!method.no_params) {
+        arguments = {"--scope=" + config_.scope, "--role=replica", "--datadir=" + data_dir()};
+        if (!source.none()) arguments.push_back("--connstring=" + conninfo_text(replication_conninfo(config_, source)));
+        for (const auto& [key, value] : method.options) arguments.push_back(fmt::format("--{}={}", key, value));
+    }
+    PGHERD_CO_TRY(const ChildResult result,
+                  co_await run_child(identity_, {.argv = shell_command(method.command, arguments), .environment = tool_environment(identity_, {"PGPASSFILE=" + password_file_path(config_)})}, after(kCopyLimit)));
+    if (!result.succeeded()) co_return fail(fmt::format("cannot copy by \"{}\": the command {}", method.name, result.describe()));
+    if (!data_version(data_dir())) co_return fail(fmt::format("cannot copy by \"{}\": it left no instance in {}", method.name, data_dir()));
+    co_return Status{};
+}
+
+Async<void> Instance::copy_by_any_method(const Upstream& source, const Progress& progress) {
+    auto methods = config_.postgres.create_replica_methods;
+    if (methods.empty()) methods.push_back({.name = "basebackup"});
+    Status last = fail("cannot copy: no method is usable without a leader");
+    for (const auto& method : methods) {
+        const bool own = method.name == "basebackup" && method.command.empty();
+        if (source.none() && (own || !method.no_leader)) continue;
+        if (!method.keep_data) {
+            PGHERD_CO_CHECK(clear_incomplete(data_dir()));
+            PGHERD_CO_CHECK(make_directory(identity_, data_dir()));
+        }
+        last = own ? co_await run_basebackup(source, source.slot, progress) : co_await run_replica_method(method, source);
+        if (last) break;
+        log_.warning("clone", last.error().message);
+    }
+    co_return last;
+}
+
+Async<void> Instance::clone(Upstream source, Progress progress) {
+    if (!gone()) co_return fail(ErrorCode::conflict, "cannot copy: PostgreSQL runs");
+    PGHERD_CO_CHECK(prepare_directory());
+    PGHERD_CO_CHECK(write_journal(identity_, data_dir(), "clone"));
+    PGHERD_CO_CHECK(write_file(identity_, password_file_path(config_), password_file(config_)));
+    PGHERD_CO_CHECK(co_await copy_by_any_method(source, progress));
+    PGHERD_CO_CHECK(write_file(identity_, data_dir() + "/standby.signal", ""));
+    spec_ = StartSpec{.standby = true, .upstream = source};
+    control_.reset();
+    crashed_ = false;
+    co_return clear_journal(data_dir());
+}
+
+// Gives whether the data directory may have been changed when it fails: pg_rewind names what it will copy before it
+// writes anything.
+Async<bool> Instance::run_rewind(const Upstream& source, const Progress& progress) {
+    PGHERD_CO_TRY(const Binaries programs, binaries());
+    const PostgresConfig& postgres = config_.postgres;
+    const Credentials& user = postgres.rewind.username.empty() ? postgres.superuser : postgres.rewind;
+    auto conninfo = replication_conninfo(config_, source);
+    conninfo["user"] = user.username;
+    conninfo["dbname"] = "postgres";
+    conninfo["application_name"] = "pgherd rewind";
+    for (const auto& [key, value] : user.options) conninfo[key] = value;
+    std::vector<std::string> argv{programs.path("pg_rewind"), "--target-pgdata=" + data_dir(), "--source-server=" + conninfo_text(conninfo), "--progress"};
+    if (recovery_parameters(render_input()).contains("restore_command")) argv.push_back("--restore-target-wal");
+    if (config_dir() != data_dir() && programs.major() >= 15) argv.push_back("--config-file=" + config_dir() + "/postgresql.conf");
+    argv.insert(argv.end(), postgres.rewind_options.begin(), postgres.rewind_options.end());
+    auto result = co_await run_child(identity_, {.argv = argv, .environment = tool_environment(identity_, {"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
+                                                 .on_output = reporter(progress)}, after(kCopyLimit));
+    if (!result) co_return std::unexpected(std::move(result).error());
+    if (result->succeeded()) co_return true;
+    const bool untouched = to_lower(result->output).find("need to copy") == std::string::npos;
+    if (untouched) PGHERD_CO_CHECK(clear_journal(data_dir()));
+    co_return fail(fmt::format("cannot rewind to {}:{}: pg_rewind {}", source.host, source.port, result->describe()));
+}
+
+Async<void> Instance::rewind(Upstream source, Progress progress) {
+    if (!gone()) co_return fail(ErrorCode::conflict, "cannot rewind: PostgreSQL runs");
+    if (inspect(data_dir()) != DataDirectory::valid) co_return fail(ErrorCode::conflict, fmt::format("cannot rewind: {} is no complete instance", data_dir()));
+    // pg_rewind would run crash recovery in single-user mode, which damages an instance that starts from a backup.
+    if (exists(data_dir() + "/backup_label")) co_return fail(ErrorCode::conflict, "cannot rewind: the instance has not finished starting from a backup (backup_label exists)");
+    spec_ = StartSpec{.standby = true, .upstream = source};
+    PGHERD_CO_TRY(control_, co_await read_control());
+    PGHERD_CO_CHECK(write_configuration());
+    const bool was_standby = exists(data_dir() + "/standby.signal");
+    PGHERD_CO_CHECK(write_journal(identity_, data_dir(), "rewind"));
+    // Single-user mode refuses standbys; the file is back before anything is started.
+    PGHERD_CO_CHECK(remove_file(data_dir() + "/standby.signal"));
+    if (progress) progress("rewinding");
+    if (const auto done = co_await run_rewind(source, progress); !done) {
+        if (was_standby) PGHERD_CO_CHECK(write_file(identity_, data_dir() + "/standby.signal", ""));
+        co_return std::unexpected(done.error());
+    }
+    PGHERD_CO_CHECK(write_file(identity_, data_dir() + "/standby.signal", ""));
+    PGHERD_CO_CHECK(write_configuration());
+    control_.reset();
+    crashed_ = false;
+    co_return clear_journal(data_dir());
+}
+
+Async<void> Instance::quarantine() {
+    if (!gone()) co_return fail(ErrorCode::conflict, "cannot move the data directory aside: PostgreSQL runs");
+    const DataDirectory state = inspect(data_dir());
+    if (state == DataDirectory::foreign || state == DataDirectory::unreadable)
+        co_return fail(ErrorCode::conflict, fmt::format("cannot move {} aside: it is not ours, or cannot be read", data_dir()));
+    PGHERD_CO_CHECK(move_aside(data_dir()));
+    control_.reset();
+    crashed_.reset();
+    co_return Status{};
+}
+
+}  // namespace pgherd::postgres

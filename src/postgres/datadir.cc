@@ -1,0 +1,150 @@
+#include "postgres/datadir.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace pgherd::postgres {
+
+namespace {
+
+enum class Presence { absent, present, unknown };
+
+Presence presence(const std::string& path) {
+    struct stat info{};
+    if (::stat(path.c_str(), &info) == 0) return Presence::present;
+    return errno == ENOENT ? Presence::absent : Presence::unknown;
+}
+
+// Nothing: cannot be read.
+std::optional<bool> is_empty(const std::string& directory) {
+    DIR* handle = ::opendir(directory.c_str());
+    if (!handle) return std::nullopt;
+    bool empty = true;
+    errno = 0;
+    while (const dirent* entry = ::readdir(handle)) {
+        const std::string_view name = entry->d_name;
+        // A file system's own directory, when the mount point itself is the data directory.
+        if (name != "." && name != ".." && name != "lost+found") empty = false;
+    }
+    const int error = errno;
+    ::closedir(handle);
+    if (error != 0) return std::nullopt;
+    return empty;
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+    struct stat first{}, second{};
+    return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+}  // namespace
+
+DataDirectory inspect(const std::string& data_dir) {
+    const Presence journal = presence(journal_path(data_dir));
+    const Presence directory = presence(data_dir);
+    if (directory == Presence::unknown || journal == Presence::unknown) return DataDirectory::unreadable;
+    if (directory == Presence::absent) return journal == Presence::present ? DataDirectory::incomplete : DataDirectory::absent;
+    const auto empty = is_empty(data_dir);
+    if (!empty) return DataDirectory::unreadable;
+    if (journal == Presence::present) return DataDirectory::incomplete;
+    if (*empty) return DataDirectory::absent;
+    const Presence version = presence(data_dir + "/PG_VERSION");
+    const Presence control = presence(data_dir + "/global/pg_control");
+    if (version == Presence::unknown || control == Presence::unknown) return DataDirectory::unreadable;
+    if (version == Presence::absent || control == Presence::absent) return DataDirectory::foreign;
+    return ::access((data_dir + "/global/pg_control").c_str(), R_OK) == 0 ? DataDirectory::valid : DataDirectory::unreadable;
+}
+
+std::optional<int> data_version(const std::string& data_dir) {
+    const auto text = read_file(data_dir + "/PG_VERSION");
+    if (!text) return std::nullopt;
+    const auto number = parse_int(trim(*text));
+    return number ? std::optional(static_cast<int>(*number)) : std::nullopt;
+}
+
+std::string journal_path(const std::string& data_dir) { return data_dir + ".pgherd"; }
+
+Status write_journal(const Identity& identity, const std::string& data_dir, const std::string& operation) {
+    return write_file(identity, journal_path(data_dir), operation + " under way: the data directory is incomplete\n");
+}
+
+Status clear_journal(const std::string& data_dir) {
+    PGHERD_CHECK(remove_file(journal_path(data_dir)));
+    return sync_parent(journal_path(data_dir));
+}
+
+Status clear_incomplete(const std::string& data_dir) {
+    if (inspect(data_dir) != DataDirectory::incomplete)
+        return fail(ErrorCode::conflict, fmt::format("cannot clear {}: it is not an interrupted copy of ours", data_dir));
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(data_dir, error)) {
+        if (entry.path().filename() == "lost+found") continue;
+        std::filesystem::remove_all(entry.path(), error);
+        if (error) return fail(fmt::format("cannot clear {}: {}", entry.path().string(), error.message()));
+    }
+    if (error && error != std::errc::no_such_file_or_directory) return fail(fmt::format("cannot clear {}: {}", data_dir, error.message()));
+    return {};
+}
+
+Status move_aside(const std::string& data_dir) {
+    const std::string aside = data_dir + ".failed";
+    std::error_code error;
+    if (presence(data_dir) == Presence::present) {
+        std::filesystem::remove_all(aside, error);
+        if (error) return fail(fmt::format("cannot remove {}: {}", aside, error.message()));
+        if (::rename(data_dir.c_str(), aside.c_str()) != 0)
+            return fail(fmt::format("cannot move {} to {}: {}", data_dir, aside, std::strerror(errno)));
+    }
+    return clear_journal(data_dir);
+}
+
+std::optional<LockFile> read_lock_file(const std::string& data_dir) {
+    const auto text = read_file(data_dir + "/postmaster.pid");
+    if (!text) return std::nullopt;
+    const auto lines = split(*text, '\n');
+    const auto pid = parse_int(trim(lines[0]));
+    if (!pid) return std::nullopt;
+    // A negative number is a standalone backend.
+    return LockFile{.pid = static_cast<pid_t>(*pid), .status = lines.size() > 7 ? std::string(trim(lines[7])) : std::string()};
+}
+
+std::optional<pid_t> running_postmaster(const std::string& data_dir) {
+    const auto lock = read_lock_file(data_dir);
+    if (!lock || lock->pid <= 1 || ::kill(lock->pid, 0) != 0) return std::nullopt;
+    if (!same_file(fmt::format("/proc/{}/cwd", lock->pid), data_dir)) return std::nullopt;
+    return lock->pid;
+}
+
+std::vector<HistoryLine> parse_history(std::string_view text) {
+    std::vector<HistoryLine> history;
+    for (const auto& line : split(text, '\n')) {
+        const std::string_view content = trim(line);
+        if (content.empty() || content[0] == '#') continue;
+        const auto fields = split(content, '\t');
+        if (fields.size() < 2) continue;
+        const auto timeline = parse_uint(trim(fields[0]));
+        const auto lsn = parse_lsn(trim(fields[1]));
+        if (!timeline || !lsn) continue;
+        history.push_back({.timeline = {static_cast<std::uint32_t>(*timeline)}, .lsn = *lsn, .reason = fields.size() > 2 ? fields[2] : ""});
+    }
+    return history;
+}
+
+std::vector<HistoryLine> read_history(const std::string& data_dir, Timeline timeline) {
+    if (timeline.value <= 1) return {};
+    const auto text = read_file(fmt::format("{}/pg_wal/{:08X}.history", data_dir, timeline.value));
+    return text ? parse_history(*text) : std::vector<HistoryLine>{};
+}
+
+}  // namespace pgherd::postgres

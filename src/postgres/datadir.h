@@ -1,0 +1,46 @@
+// The data directory as files: what it is, its journal, its lock file, its timelines.
+//
+// The journal is a file beside the data directory, `<data_dir>.pgherd`. It exists exactly while an initdb, a clone or a
+// rewind of ours is under way; one that is found at rest means that the directory is half done. Only such a directory is
+// ever cleared. Everything that cannot be read for certain counts as unreadable, and is left alone.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/result.h"
+#include "model/postgres_state.h"
+#include "postgres/identity.h"
+
+namespace pgherd::postgres {
+
+DataDirectory inspect(const std::string& data_dir);
+// From PG_VERSION; nothing when there is none.
+std::optional<int> data_version(const std::string& data_dir);
+
+std::string journal_path(const std::string& data_dir);
+Status write_journal(const Identity& identity, const std::string& data_dir, const std::string& operation);
+Status clear_journal(const std::string& data_dir);
+
+// Removes what is in an incomplete directory, the directory itself stays.
+Status clear_incomplete(const std::string& data_dir);
+// Renames it to <data_dir>.failed; an older one of that name is removed. Clears the journal.
+Status move_aside(const std::string& data_dir);
+
+// postmaster.pid
+struct LockFile {
+    pid_t pid = 0;
+    std::string status;  // "starting", "stopping", "ready", "standby"; empty when not written yet
+};
+std::optional<LockFile> read_lock_file(const std::string& data_dir);
+// The process of the lock file, if it lives and works in this data directory.
+std::optional<pid_t> running_postmaster(const std::string& data_dir);
+
+// "1\t0/3000000\tno recovery target specified" lines, oldest first.
+std::vector<HistoryLine> parse_history(std::string_view text);
+std::vector<HistoryLine> read_history(const std::string& data_dir, Timeline timeline);
+
+}  // namespace pgherd::postgres

@@ -1,0 +1,141 @@
+#include "postgres/instance.h"
+
+#include <csignal>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <fmt/format.h>
+
+#include "postgres/controldata.h"
+#include "postgres/datadir.h"
+
+namespace pgherd::postgres {
+
+Instance::Instance(EventLoop& loop, AgentConfig config, guard::Client guard, Log& log, Identity identity)
+    : loop_(loop), config_(std::move(config)), log_(log), identity_(std::move(identity)), tasks_(loop.context()),
+      guard_(loop.context(), std::move(guard), [this](const guard::Report& report) { on_report(report); }) {
+    callback_ = std::make_unique<Tasks>(loop.context());
+}
+
+void Instance::close() {
+    closed_ = true;
+    callback_->close();
+    tasks_.close();
+}
+
+void Instance::reconfigure(AgentConfig config) {
+    config.postgres.data_dir = config_.postgres.data_dir;
+    config_ = std::move(config);
+}
+
+asio::awaitable<void> Instance::begin() {
+    const auto status = co_await guard_.confirmed(guard_.client().status());
+    if (!status) {
+        log_.error("guard", fmt::format("cannot ask the guard: {}", status.error().message));
+    } else if (status->phase == guard::PostmasterPhase::none) {
+        if (const auto pid = running_postmaster(data_dir())) {
+            const auto adopted = co_await adopt(*pid);
+            if (!adopted) log_.error("guard", adopted.error().message);
+        }
+    }
+    may_be_primary_ = !gone();
+    begun_ = true;
+    begun_changed_.notify();
+}
+
+void Instance::on_report(const guard::Report& report) {
+    if (report.type == guard::ReportType::fenced) {
+        log_.error("postgres-fenced", "the guard has killed PostgreSQL: its deadline had passed");
+        if (events_) events_(PostgresEvent::guard_fenced);
+        return;
+    }
+    last_exit_ = report.status.last_exit;
+    exit_text_ = report.text;
+    crashed_ = !told_to_end_;
+    may_be_primary_ = false;
+    session_.reset();
+    identify_.reset();
+    seen_timeline_ = {};
+    if (told_to_end_) return;
+    log_.warning("postgres-died", fmt::format("PostgreSQL has ended by itself: it {}", why_it_ended()));
+    if (events_) events_(PostgresEvent::postmaster_died);
+}
+
+std::string Instance::why_it_ended() const {
+    if (!exit_text_.empty()) return fmt::format("could not be executed: {}", exit_text_);
+    if (WIFSIGNALED(last_exit_)) return fmt::format("was ended by signal {}", WTERMSIG(last_exit_));
+    return fmt::format("exited with code {} (its log says why)", WEXITSTATUS(last_exit_));
+}
+
+Result<Binaries> Instance::binaries() const { return find_binaries(config_.postgres, data_version(data_dir())); }
+
+std::string Instance::socket_dir() const {
+    if (!config_.postgres.socket_dir.empty()) return config_.postgres.socket_dir;
+    return may_write(identity_, "/var/run/postgresql") ? "/var/run/postgresql" : "/tmp";
+}
+
+RenderInput Instance::render_input() const {
+    RenderInput input{.agent = config_, .instance = wanted_, .socket_dir = socket_dir(), .user = identity_.user};
+    if (spec_) {
+        input.standby = spec_->standby;
+        input.upstream = spec_->upstream;
+    }
+    input.control = control_;
+    return input;
+}
+
+Async<std::unique_ptr<Connection>> Instance::connect_local(Instant deadline, ConnectionParameters extra) {
+    const PostgresConfig& postgres = config_.postgres;
+    ConnectionParameters parameters = postgres.superuser.options;
+    // Users' own pg_hba.conf may lack lines for the socket, as Patroni's examples do.
+    if (postgres.use_unix_socket || default_hba(render_input())) {
+        parameters["host"] = socket_dir();
+    } else {
+        const std::string host = postgres.listen_hosts.empty() ? "127.0.0.1" : postgres.listen_hosts.front();
+        parameters["host"] = host == "*" || host == "0.0.0.0" || host == "localhost" ? "127.0.0.1" : host == "::" ? "::1" : host;
+    }
+    parameters["port"] = std::to_string(postgres.port);
+    parameters["user"] = postgres.superuser.username;
+    parameters["password"] = postgres.superuser.password;
+    parameters["dbname"] = "postgres";
+    parameters["application_name"] = "pgherd";
+    parameters["gssencmode"] = "disable";
+    // Our own statements must wait for no standby, and resolve nothing through users' schemas.
+    parameters["options"] = "-c search_path=pg_catalog -c synchronous_commit=local -c statement_timeout=10s -c log_statement=none";
+    for (auto& [key, value] : extra) parameters[key] = value;
+    return Connection::open(std::move(parameters), deadline);
+}
+
+Async<Table> Instance::query(std::string sql, Instant deadline, ConnectionParameters extra) {
+    PGHERD_CO_TRY(const auto connection, co_await connect_local(deadline, std::move(extra)));
+    co_return co_await connection->query(std::move(sql), deadline);
+}
+
+Async<ControlData> Instance::read_control() {
+    struct stat info{};
+    if (::stat((data_dir() + "/global/pg_control").c_str(), &info) != 0)
+        co_return fail(ErrorCode::not_found, fmt::format("cannot read pg_control in {}", data_dir()));
+    const std::int64_t changed = info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec;
+    if (control_ && changed == control_changed_) co_return *control_;
+    PGHERD_CO_TRY(const Binaries programs, binaries());
+    PGHERD_CO_TRY(const ChildResult result,
+                  co_await run_child(identity_, {.argv = {programs.path("pg_controldata"), data_dir()},
+                                                 .environment = tool_environment(identity_, {"LC_ALL=C", "LANGUAGE=C"})},
+                                     after(std::chrono::seconds(10))));
+    if (!result.succeeded()) co_return fail(fmt::format("cannot read pg_control in {}: pg_controldata {}", data_dir(), result.describe()));
+    PGHERD_CO_TRY(control_, parse_controldata(result.output));
+    control_changed_ = changed;
+    co_return *control_;
+}
+
+Status Instance::prepare_directory() {
+    const DataDirectory state = inspect(data_dir());
+    if (state != DataDirectory::absent && state != DataDirectory::incomplete)
+        return fail(ErrorCode::conflict, fmt::format("cannot fill {}: it is {}", data_dir(),
+                                                     state == DataDirectory::valid ? "an instance already" : state == DataDirectory::foreign ? "not empty, and not ours" : "not readable"));
+    if (state == DataDirectory::incomplete) PGHERD_CHECK(clear_incomplete(data_dir()));
+    return make_directory(identity_, data_dir());
+}
+
+}  // namespace pgherd::postgres

@@ -1,0 +1,150 @@
+// What the operations on the local instance share. Private to the module; LocalPostgres wraps it.
+//
+// Each operation is a coroutine. Role and upstream are remembered only as far as nobody else knows them: what runs is
+// asked of the guard and of the server each time.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "eventloop/loop.h"
+#include "model/agent_config.h"
+#include "ports/log.h"
+#include "ports/postgres.h"
+#include "postgres/async.h"
+#include "postgres/binaries.h"
+#include "postgres/child.h"
+#include "postgres/connection.h"
+#include "postgres/guard_link.h"
+#include "postgres/identity.h"
+#include "postgres/observation.h"
+#include "postgres/rendering.h"
+
+namespace pgherd::postgres {
+
+class Instance {
+ public:
+    using Progress = Postgres::Progress;
+
+    Instance(EventLoop& loop, AgentConfig config, guard::Client guard, Log& log, Identity identity);
+
+    // Spawned once: reads the guard's reports, and adopts a postmaster that runs already.
+    asio::awaitable<void> read_reports() { return guard_.read_reports(); }
+    asio::awaitable<void> begin();
+    void close();
+    bool closed() const { return closed_; }
+    Tasks& tasks() { return tasks_; }
+    void on_event(Postgres::Events events) { events_ = std::move(events); }
+    void reconfigure(AgentConfig config);
+    void ready() { static_cast<void>(guard_.client().ready()); }
+
+    // observe.cc
+    Async<PostgresState> observe(Instant deadline);
+    // running.cc
+    Async<void> arm(Instant deadline);
+    Async<void> disarm();
+    Async<void> start(StartSpec spec, Duration timeout);
+    Async<void> stop(StopMode mode, bool checkpoint, Instant deadline, Then safepoint);
+    Async<void> promote();
+    Async<void> restart(Duration timeout);
+    Async<void> checkpoint();
+    // settings.cc
+    void configure(const InstanceConfig& config) { wanted_ = config; }
+    Async<void> follow(Upstream upstream);
+    Async<void> reload();
+    Async<Lsn> set_synchronous_standby_names(std::string names);
+    // bootstrap.cc
+    Async<void> bootstrap(Progress progress);
+    // copying.cc
+    Async<void> clone(Upstream source, Progress progress);
+    Async<void> rewind(Upstream source, Progress progress);
+    Async<void> quarantine();
+    // slots.cc
+    Async<void> sync_slots(std::map<std::string, Lsn> wanted);
+    Async<UpstreamHistory> upstream_history(Upstream upstream, Instant deadline);
+    // hooks.cc
+    void callback(std::string event, Role role);
+    Async<void> pre_promote();
+
+ private:
+    // instance.cc
+    const std::string& data_dir() const { return config_.postgres.data_dir; }
+    const std::string& config_dir() const { return config_.postgres.config_dir.empty() ? data_dir() : config_.postgres.config_dir; }
+    Result<Binaries> binaries() const;
+    std::string socket_dir() const;
+    RenderInput render_input() const;
+    Async<std::unique_ptr<Connection>> connect_local(Instant deadline, ConnectionParameters extra = {});
+    Async<Table> query(std::string sql, Instant deadline, ConnectionParameters extra = {});
+    Async<ControlData> read_control();
+    Status prepare_directory();  // absent or incomplete → empty, journalled by the caller
+    void on_report(const guard::Report& report);
+    std::string why_it_ended() const;
+    bool gone() const { return guard_.status().phase == guard::PostmasterPhase::none; }
+
+    // running.cc
+    Async<void> send_signal(int number);
+    Async<void> adopt(pid_t pid);
+    Async<void> await_ready(Instant deadline);
+    Async<void> launch(bool as_primary, Instant deadline);
+    Async<void> await_end(Instant deadline, Then safepoint);
+    bool has_client_sessions() const;
+
+    // settings.cc
+    Status write_configuration();
+    Async<void> learn_upstream();
+    Async<void> confirm_standby_names(const std::string& names, Instant deadline);
+
+    // observe.cc
+    Async<void> ask_server(PostgresState& state, Instant deadline);
+    Async<Timeline> replayed_timeline(Instant deadline);
+    Postmaster postmaster_state() const;
+    void add_pending_restarts(const ServerFacts& facts, PostgresState& state) const;
+
+    // bootstrap.cc
+    Async<void> run_initdb();
+    Async<void> run_custom_bootstrap();
+    Async<void> create_users();
+    Async<void> run_post_bootstrap();
+    Async<void> await_end_of_recovery(Instant deadline);
+    Async<void> bring_up_new_cluster();
+
+    // copying.cc
+    Async<void> run_basebackup(const Upstream& source, const std::string& slot, const Progress& progress);
+    Async<void> run_replica_method(const ReplicaMethod& method, const Upstream& source);
+    Async<void> copy_by_any_method(const Upstream& source, const Progress& progress);
+    Async<bool> run_rewind(const Upstream& source, const Progress& progress);
+
+    EventLoop& loop_;
+    AgentConfig config_;
+    Log& log_;
+    Identity identity_;
+    Tasks tasks_;
+    GuardLink guard_;
+    Postgres::Events events_;
+    bool closed_ = false;
+    bool begun_ = false;
+    Notifier begun_changed_;
+
+    InstanceConfig wanted_;
+    std::optional<StartSpec> spec_;  // how it was started or was found; nothing: not known yet
+    std::map<std::string, std::string> custom_recovery_;  // while a custom bootstrap recovers
+    bool may_be_primary_ = false;
+    bool told_to_end_ = false;       // an operation waits for the postmaster's end: it is no event
+    bool stopping_ = false;
+    std::optional<bool> crashed_;    // how the last one ended; nothing: it was before our time
+    std::string exit_text_;
+    int last_exit_ = 0;
+
+    std::optional<ControlData> control_;
+    std::int64_t control_changed_ = 0;  // modification time of pg_control when it was read, in ns
+    std::unique_ptr<Connection> session_;   // for observe
+    bool session_in_use_ = false;
+    std::unique_ptr<Connection> identify_;  // a replication connection of a standby to itself
+    Timeline seen_timeline_;                // that the WAL receiver of this postmaster has streamed on
+    std::unique_ptr<Tasks> callback_;
+};
+
+}  // namespace pgherd::postgres

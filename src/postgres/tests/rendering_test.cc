@@ -1,0 +1,181 @@
+// Texts and files, without a server.
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "postgres/controldata.h"
+#include "postgres/datadir.h"
+#include "postgres/rendering.h"
+
+namespace pgherd::postgres {
+namespace {
+
+class Rendering : public ::testing::Test {
+ protected:
+    Rendering() {
+        agent_.scope = "c1";
+        agent_.name = MemberName("m1");
+        agent_.postgres.data_dir = "/data/m1";
+        agent_.postgres.superuser = {"postgres", "s3cret:\\", {}};
+        agent_.postgres.replication = {"replicator", "repl pass", {}};
+    }
+    RenderInput input(bool standby = false) {
+        return {.agent = agent_, .instance = instance_, .socket_dir = "/run/pg", .user = "postgres", .standby = standby,
+                .upstream = {MemberName("m2"), "10.0.0.2", 5433, "m1"}};
+    }
+    AgentConfig agent_;
+    InstanceConfig instance_;
+};
+
+TEST_F(Rendering, PutsSharedParametersOnTheCommandLineWithDefaultsAndMinima) {
+    instance_.dynamic.parameters = {{"max_connections", "7"}, {"max_wal_senders", "20"}, {"wal_level", "minimal"}};
+    agent_.postgres.parameters = {{"max_wal_senders", "99"}};
+    const auto line = command_line(input());
+    EXPECT_EQ(line.at("max_connections"), "25");
+    EXPECT_EQ(line.at("max_wal_senders"), "20");
+    EXPECT_EQ(line.at("wal_level"), "replica");
+    EXPECT_EQ(line.at("wal_log_hints"), "on");
+    EXPECT_EQ(line.at("cluster_name"), "c1");
+    EXPECT_FALSE(file_parameters(input()).contains("max_wal_senders"));
+}
+
+TEST_F(Rendering, RaisesAStandbysLimitsToThoseOfItsControlFile) {
+    auto standby = input(true);
+    standby.control.emplace().limits = {{"max_connections", "200"}, {"max_worker_processes", "4"}};
+    EXPECT_EQ(command_line(standby).at("max_connections"), "200");
+    EXPECT_EQ(command_line(standby).at("max_worker_processes"), "8");
+    EXPECT_EQ(wanted_command_line(standby).at("max_connections"), "100");
+}
+
+TEST_F(Rendering, LetsLocalParametersWinOverDynamicOnes) {
+    instance_.dynamic.parameters = {{"work_mem", "4MB"}, {"Shared_Buffers", "64MB"}};
+    agent_.postgres.parameters = {{"work_mem", "8MB"}};
+    const auto parameters = file_parameters(input());
+    EXPECT_EQ(parameters.at("work_mem"), "8MB");
+    EXPECT_EQ(parameters.at("shared_buffers"), "64MB");
+}
+
+TEST_F(Rendering, QuotesValuesForTheConfigurationFile) {
+    agent_.postgres.parameters = {{"archive_command", "cp '%p' \\x"}};
+    EXPECT_NE(postgresql_conf(input()).find("archive_command = 'cp ''%p'' \\\\x'\n"), std::string::npos);
+}
+
+TEST_F(Rendering, KeepsPasswordsOutOfEverythingButThePasswordFile) {
+    for (const auto& text : {postgresql_conf(input(true)), hba_conf(input()), ident_conf(input())}) {
+        EXPECT_EQ(text.find("s3cret"), std::string::npos);
+        EXPECT_EQ(text.find("repl pass"), std::string::npos);
+    }
+    EXPECT_EQ(password_file(agent_), "*:*:*:replicator:repl pass\n*:*:*:postgres:s3cret\\:\\\\\n");
+    EXPECT_EQ(password_file_path(agent_), "/data/.pgpass_m1");
+}
+
+TEST_F(Rendering, PointsAStandbyAtItsUpstream) {
+    const auto parameters = recovery_parameters(input(true));
+    EXPECT_EQ(parameters.at("primary_slot_name"), "m1");
+    EXPECT_EQ(parameters.at("recovery_target_timeline"), "latest");
+    const auto& conninfo = parameters.at("primary_conninfo");
+    for (const char* part : {"host='10.0.0.2'", "port='5433'", "application_name='m1'", "passfile='/data/.pgpass_m1'", "tcp_user_timeout='5000'"})
+        EXPECT_NE(conninfo.find(part), std::string::npos) << part;
+    EXPECT_FALSE(recovery_parameters(input(false)).contains("primary_conninfo"));
+}
+
+TEST_F(Rendering, UsesTheUsersHbaLinesWhenThereAreAny) {
+    EXPECT_NE(hba_conf(input()).find("host replication \"replicator\" all scram-sha-256"), std::string::npos);
+    instance_.dynamic.pg_hba = {"host all all all md5"};
+    EXPECT_EQ(hba_conf(input()).find("replicator"), std::string::npos);
+    agent_.postgres.pg_hba = {"local all all peer"};
+    EXPECT_NE(hba_conf(input()).find("local all all peer\n"), std::string::npos);
+}
+
+TEST(AutoConf, LosesOnlyWhatPgherdDecides) {
+    EXPECT_EQ(purge_auto_conf("# note\nwork_mem = '1MB'\nprimary_conninfo = 'host=x'\nsynchronous_standby_names = '*'\n"), "# note\nwork_mem = '1MB'\n");
+}
+
+TEST(ControlFile, IsUnderstood) {
+    const auto data = parse_controldata(
+        "Database system identifier:           7421234567890123456\nDatabase cluster state:               in production\n"
+        "Latest checkpoint location:           0/3000060\nLatest checkpoint's TimeLineID:       2\n"
+        "Minimum recovery ending location:     0/0\nMin recovery ending loc's timeline:   0\nwal_log_hints setting:                on\n"
+        "max_connections setting:              100\nData page checksum version:           1\n");
+    ASSERT_TRUE(data) << data.error().message;
+    EXPECT_EQ(data->system_id.value(), 7421234567890123456u);
+    EXPECT_EQ(data->state, ControlState::in_production);
+    EXPECT_EQ(data->timeline.value, 2u);
+    EXPECT_TRUE(data->checksums);
+    EXPECT_FALSE(data->clean_shutdown());
+    EXPECT_EQ(data->limits.at("max_connections"), "100");
+    EXPECT_FALSE(parse_controldata("nonsense"));
+}
+
+class DataDirectoryTest : public ::testing::Test {
+ protected:
+    DataDirectoryTest() {
+        char name[] = "/tmp/pgherd-datadir-XXXXXX";
+        root_ = ::mkdtemp(name);
+        data_ = root_ + "/data";
+    }
+    ~DataDirectoryTest() override { std::filesystem::remove_all(root_); }
+    void put(const std::string& path, const std::string& text = "x") {
+        std::filesystem::create_directories(std::filesystem::path(data_ + "/" + path).parent_path());
+        std::ofstream(data_ + "/" + path) << text;
+    }
+    std::string root_;
+    std::string data_;
+};
+
+TEST_F(DataDirectoryTest, IsAbsentWhenMissingOrEmpty) {
+    EXPECT_EQ(inspect(data_), DataDirectory::absent);
+    std::filesystem::create_directory(data_);
+    EXPECT_EQ(inspect(data_), DataDirectory::absent);
+}
+
+TEST_F(DataDirectoryTest, IsForeignWhenItHoldsSomethingElse) {
+    put("letter.txt");
+    EXPECT_EQ(inspect(data_), DataDirectory::foreign);
+    EXPECT_FALSE(clear_incomplete(data_));
+    EXPECT_TRUE(std::filesystem::exists(data_ + "/letter.txt"));
+}
+
+TEST_F(DataDirectoryTest, IsValidWithVersionAndControlFile) {
+    put("PG_VERSION", "15\n");
+    put("global/pg_control");
+    EXPECT_EQ(inspect(data_), DataDirectory::valid);
+    EXPECT_EQ(data_version(data_), 15);
+}
+
+TEST_F(DataDirectoryTest, IsUnreadableWhenItIsNoDirectory) {
+    std::ofstream(data_) << "a file";
+    EXPECT_EQ(inspect(data_), DataDirectory::unreadable);
+}
+
+TEST_F(DataDirectoryTest, IsIncompleteWhileTheJournalIsThere) {
+    put("PG_VERSION", "15\n");
+    put("global/pg_control");
+    const Identity self{.uid = ::getuid(), .gid = ::getgid()};
+    ASSERT_TRUE(write_journal(self, data_, "clone"));
+    EXPECT_EQ(inspect(data_), DataDirectory::incomplete);
+    ASSERT_TRUE(clear_incomplete(data_));
+    ASSERT_TRUE(clear_journal(data_));
+    EXPECT_EQ(inspect(data_), DataDirectory::absent);
+}
+
+TEST_F(DataDirectoryTest, KeepsOneGenerationWhenMovedAside) {
+    put("first");
+    ASSERT_TRUE(move_aside(data_));
+    put("second");
+    ASSERT_TRUE(move_aside(data_));
+    EXPECT_FALSE(std::filesystem::exists(data_));
+    EXPECT_TRUE(std::filesystem::exists(data_ + ".failed/second"));
+    EXPECT_FALSE(std::filesystem::exists(data_ + ".failed/first"));
+}
+
+TEST(History, IsReadOldestFirst) {
+    const auto history = parse_history("1\t0/3000148\tno recovery target specified\n\n2\t0/50000A0\tno recovery target specified\n");
+    ASSERT_EQ(history.size(), 2u);
+    EXPECT_EQ(history[0].timeline.value, 1u);
+    EXPECT_EQ(to_string(history[1].lsn), "0/50000A0");
+}
+
+}  // namespace
+}  // namespace pgherd::postgres
