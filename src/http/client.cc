@@ -1,0 +1,106 @@
+#include "http/client.h"
+
+#include <set>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/text.h"
+#include "http/exchange.h"
+
+namespace pgherd {
+
+namespace {
+
+// A header must not end its line early, and smuggle in another one.
+bool clean(const HttpHeaders& headers) {
+    for (const auto& [name, value] : headers)
+        if (name.find_first_of("\r\n:") != std::string::npos || value.find_first_of("\r\n") != std::string::npos) return false;
+    return true;
+}
+
+class StreamHandle final : public HttpStream {
+ public:
+    explicit StreamHandle(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
+    ~StreamHandle() override { exchange_->abandon(); }
+
+ private:
+    std::shared_ptr<Exchange> exchange_;
+};
+
+}  // namespace
+
+struct HttpClient::Core {
+    std::shared_ptr<ConnectionPool> pool;
+    std::set<std::shared_ptr<Exchange>> under_way;
+    bool closed = false;
+
+    // Runs it and calls `done`, unless the client has gone or the exchange was abandoned.
+    static asio::awaitable<void> perform(std::shared_ptr<Core> self, std::shared_ptr<Exchange> exchange,
+                                         Done<HttpClientResponse> done) {
+        co_await asio::post(self->pool->loop.context(), asio::use_awaitable);
+        Result<HttpClientResponse> response;
+        if (!exchange->abandoned()) response = co_await exchange->run();
+        self->under_way.erase(exchange);
+        if (!self->closed && !exchange->abandoned()) done(std::move(response));
+    }
+    static std::shared_ptr<Exchange> start(const std::shared_ptr<Core>& self, std::string method, const std::string& url,
+                                           HttpHeaders headers, std::string body, Instant deadline, OnChunk on_chunk,
+                                           Done<HttpClientResponse> done);
+};
+
+std::shared_ptr<Exchange> HttpClient::Core::start(const std::shared_ptr<Core>& self, std::string method,
+                                                  const std::string& url, HttpHeaders headers, std::string body,
+                                                  Instant deadline, OnChunk on_chunk, Done<HttpClientResponse> done) {
+    Result<Url> parsed = parse_url(url);
+    if (parsed && !clean(headers)) parsed = fail(ErrorCode::invalid, "cannot send a header with a line break");
+    if (!parsed) {
+        auto refuse = [self, done = std::move(done), error = parsed.error()]() mutable {
+            if (!self->closed) done(std::unexpected(std::move(error)));
+        };
+        self->pool->loop.post(std::move(refuse));
+        return nullptr;
+    }
+    auto exchange = std::make_shared<Exchange>(self->pool, std::move(method), std::move(*parsed), std::move(headers),
+                                               std::move(body), deadline);
+    exchange->on_chunk = std::move(on_chunk);
+    self->under_way.insert(exchange);
+    asio::co_spawn(self->pool->loop.context(), perform(self, exchange, std::move(done)), asio::detached);
+    return exchange;
+}
+
+HttpClient::HttpClient(EventLoop& loop, HttpClientOptions options) : core_(std::make_shared<Core>()) {
+    core_->pool = std::make_shared<ConnectionPool>(loop, std::move(options));
+}
+
+HttpClient::~HttpClient() {
+    core_->closed = true;
+    core_->pool->clear();
+    for (const auto& exchange : core_->under_way) exchange->abandon();
+}
+
+void HttpClient::request(std::string method, std::string url, HttpHeaders headers, std::string body, Instant deadline,
+                         Done<HttpClientResponse> done) {
+    Core::start(core_, std::move(method), url, std::move(headers), std::move(body), deadline, {}, std::move(done));
+}
+
+std::unique_ptr<HttpStream> HttpClient::stream(std::string method, std::string url, HttpHeaders headers, std::string body,
+                                               Instant deadline, OnChunk on_chunk, Done<HttpClientResponse> on_end) {
+    auto exchange = Core::start(core_, std::move(method), url, std::move(headers), std::move(body), deadline,
+                                std::move(on_chunk), std::move(on_end));
+    return std::make_unique<StreamHandle>(std::move(exchange));
+}
+
+void HttpClient::set_tls(TlsFiles tls) {
+    core_->pool->options.tls = std::move(tls);
+    core_->pool->clear();
+}
+
+std::pair<std::string, std::string> basic_authorization(std::string_view username, std::string_view password) {
+    return {"Authorization", "Basic " + base64_encode(std::string(username) + ":" + std::string(password))};
+}
+
+}  // namespace pgherd

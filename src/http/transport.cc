@@ -1,0 +1,97 @@
+#include "http/transport.h"
+
+#include <array>
+
+#include <sys/socket.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+namespace pgherd {
+
+namespace ssl = boost::asio::ssl;
+
+namespace {
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+}
+
+Transport::Transport(tcp::socket socket) : socket_(std::move(socket)) {
+    error_code ignored;
+    socket_.set_option(tcp::no_delay(true), ignored);
+}
+
+asio::awaitable<Status> Transport::accept_tls(TlsContext context) {
+    context_ = std::move(context);
+    stream_.emplace(socket_, *context_);
+    co_return co_await handshake(ssl::stream_base::server);
+}
+
+asio::awaitable<Status> Transport::start_tls(TlsContext context, std::string host) {
+    context_ = std::move(context);
+    stream_.emplace(socket_, *context_);
+    error_code error;
+    asio::ip::make_address(host, error);
+    if (error) SSL_set_tlsext_host_name(stream_->native_handle(), host.data());
+    if (SSL_get_verify_mode(stream_->native_handle()) != SSL_VERIFY_NONE)
+        stream_->set_verify_callback(ssl::host_name_verification(host), error);
+    co_return co_await handshake(ssl::stream_base::client);
+}
+
+asio::awaitable<Status> Transport::handshake(ssl::stream_base::handshake_type type) {
+    const auto [error] = co_await stream_->async_handshake(type, kNoThrow);
+    if (!error) co_return Status{};
+    const long verified = SSL_get_verify_result(stream_->native_handle());
+    if (verified != X509_V_OK)
+        co_return fail(ErrorCode::denied, std::string("certificate refused: ") + X509_verify_cert_error_string(verified));
+    co_return fail(ErrorCode::unavailable, "TLS handshake failed: " + tls_reason(error));
+}
+
+asio::awaitable<Transferred> Transport::read_some(asio::mutable_buffer buffer) {
+    if (!stream_) {
+        const auto [error, bytes] = co_await socket_.async_read_some(buffer, kNoThrow);
+        co_return Transferred{error, bytes};
+    }
+    const auto [error, bytes] = co_await stream_->async_read_some(buffer, kNoThrow);
+    co_return Transferred{error == ssl::error::stream_truncated ? asio::error::eof : error, bytes};
+}
+
+asio::awaitable<Transferred> Transport::write(std::string_view head, std::string_view body) {
+    const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body)};
+    if (!stream_) {
+        const auto [error, bytes] = co_await asio::async_write(socket_, parts, kNoThrow);
+        co_return Transferred{error, bytes};
+    }
+    const auto [error, bytes] = co_await asio::async_write(*stream_, parts, kNoThrow);
+    co_return Transferred{error, bytes};
+}
+
+asio::awaitable<error_code> Transport::wait_readable() {
+    const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kNoThrow);
+    co_return error;
+}
+
+bool Transport::client_certificate() const {
+    if (!stream_) return false;
+    SSL* handle = const_cast<ssl::stream<tcp::socket&>&>(*stream_).native_handle();
+    return SSL_get0_peer_certificate(handle) != nullptr && SSL_get_verify_result(handle) == X509_V_OK;
+}
+
+bool Transport::quiet() const {
+    if (!socket_.is_open()) return false;
+    char byte = 0;
+    const ssize_t got = ::recv(const_cast<tcp::socket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+void Transport::close() {
+    error_code ignored;
+    socket_.close(ignored);
+}
+
+}  // namespace pgherd

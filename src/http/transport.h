@@ -1,0 +1,63 @@
+// A TCP connection, plain or under TLS, behind one type, so that HTTP is compiled once.
+//
+// It knows nothing of time: whoever owns it closes it when a deadline passes, and the operation that is under way ends
+// with an error. Reading and writing never throw.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
+
+#include "base/result.h"
+#include "http/tls.h"
+
+namespace pgherd {
+
+namespace asio = boost::asio;
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+
+struct Transferred {
+    error_code error;
+    std::size_t bytes = 0;
+};
+
+class Transport {
+ public:
+    explicit Transport(tcp::socket socket);
+    Transport(const Transport&) = delete;
+    Transport& operator=(const Transport&) = delete;
+
+    // As a server. Tells the reason when the peer is not let in.
+    asio::awaitable<Status> accept_tls(TlsContext context);
+    // As a client; `host` must match the peer's certificate when the context verifies.
+    asio::awaitable<Status> start_tls(TlsContext context, std::string host);
+
+    // End of the stream is asio::error::eof, under TLS as well.
+    asio::awaitable<Transferred> read_some(asio::mutable_buffer buffer);
+    // Both parts in one packet where they fit.
+    asio::awaitable<Transferred> write(std::string_view head, std::string_view body);
+    // Until something can be read or the peer has gone, without a buffer. Not under TLS, where bytes may wait inside.
+    asio::awaitable<error_code> wait_readable();
+
+    bool tls() const { return stream_.has_value(); }
+    bool client_certificate() const;  // the peer showed a certificate, and it was verified
+    bool quiet() const;               // open, and nothing to read: fit to be used again
+    tcp::socket& socket() { return socket_; }
+    void close();
+
+ private:
+    asio::awaitable<Status> handshake(asio::ssl::stream_base::handshake_type type);
+
+    tcp::socket socket_;
+    TlsContext context_;
+    std::optional<asio::ssl::stream<tcp::socket&>> stream_;
+};
+
+}  // namespace pgherd
