@@ -23,8 +23,9 @@ namespace pgherd {
 namespace {
 
 constexpr std::array<std::string_view, 20> kTopLevel{
-    "name", "scope", "namespace", "thread_pool_size", "thread_stack_size", "log", "bootstrap", "sqlite", "etcd", "etcd3",
-    "consul", "zookeeper", "exhibitor", "raft", "kubernetes", "citus", "postgresql", "restapi", "watchdog", "tags"};
+    "name",       "scope", "namespace",  "thread_pool_size", "thread_stack_size", "log",       "bootstrap",
+    "sqlite",     "etcd",  "etcd3",      "consul",           "zookeeper",         "exhibitor", "raft",
+    "kubernetes", "citus", "postgresql", "restapi",          "watchdog",          "tags"};
 
 // How many letters to insert, drop or change to make `a` of `b`.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -40,15 +41,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return row.back();
 }
 
-// Unknown keys are the user's own business, but one that nearly is a known one is a slip that would otherwise show up as
-// something missing.
+// Unknown keys are the user's own business, but one that nearly is a known one is a slip that would otherwise
+// show up as something missing.
 void find_misspelt_keys(const Section& root) {
     for (const auto& [key, value] : root.object()) {
         std::string_view name = key;
         if (name == "ctl" || std::ranges::find(kTopLevel, name) != kTopLevel.end()) continue;
         for (auto known : kTopLevel) {
             std::size_t allowed = known.size() > 5 ? 2 : 1;
-            bool near = name == "postgres" || name == "pg" ? known == "postgresql" : edit_distance(to_lower(name), known) <= allowed;
+            bool near = name == "postgres" || name == "pg" ? known == "postgresql"
+                                                           : edit_distance(to_lower(name), known) <= allowed;
             if (near && !root.object().contains(known))
                 return root.mistake(name, fmt::format("unknown; did you mean \"{}\"?", known));
         }
@@ -63,7 +65,8 @@ void read_identity(const Section& root, AgentConfig& config) {
     for (auto [key, text, what] : {std::tuple{"scope", &config.scope, "the name of the cluster"},
                                    std::tuple{"name", &name, "the name of this member"}}) {
         if (text->empty()) return root.mistake(key, fmt::format("missing; expected {}", what));
-        if (text->find('/') != std::string::npos) return root.mistake(key, fmt::format("\"{}\" must not contain \"/\"", *text));
+        if (text->find('/') != std::string::npos)
+            return root.mistake(key, fmt::format("\"{}\" must not contain \"/\"", *text));
     }
     config.name = MemberName(std::move(name));
     while (config.namespace_.starts_with('/')) config.namespace_.erase(0, 1);
@@ -97,7 +100,8 @@ struct Text {
 };
 
 // Later texts win over earlier ones, variables over all.
-Result<AgentConfig> combine(const std::string& source, const std::vector<Text>& texts, const Environment& environment) {
+Result<AgentConfig> combine(const std::string& source, const std::vector<Text>& texts,
+                            const Environment& environment) {
     Places places{source, {}};
     JsonObject document;
     bool first = true;
@@ -113,7 +117,8 @@ Result<AgentConfig> combine(const std::string& source, const std::vector<Text>& 
         PGHERD_TRY(YamlDocument part, read_yaml(text.yaml, text.source));
         if (part.json.is_null()) continue;
         if (!part.json.is_object())
-            return fail(ErrorCode::invalid, fmt::format("{}: expected sections (a mapping), got {}", text.source, describe(part.json)));
+            return fail(ErrorCode::invalid, fmt::format("{}: expected sections (a mapping), got {}",
+                                                        text.source, describe(part.json)));
         add(part.json.get_object(), part.places);
     }
     PGHERD_TRY(EnvironmentDocument variables, read_environment(environment));
@@ -127,7 +132,8 @@ Result<std::string> read_file(const std::filesystem::path& path) {
     std::string text;
     if (file.is_open()) text.assign(std::istreambuf_iterator<char>(file), {});
     if (!file.is_open() || file.bad())
-        return fail(ErrorCode::invalid, fmt::format("cannot read configuration {}: {}", path.string(), std::strerror(errno)));
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot read configuration {}: {}", path.string(), std::strerror(errno)));
     return text;
 }
 
@@ -135,12 +141,17 @@ Result<std::string> read_file(const std::filesystem::path& path) {
 Result<std::vector<std::filesystem::path>> files_in(const std::string& directory) {
     std::error_code error;
     std::vector<std::filesystem::path> files;
-    for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+         entry.increment(error)) {
         auto extension = entry->path().extension();
         if (extension == ".yml" || extension == ".yaml") files.push_back(entry->path());
     }
-    if (error) return fail(ErrorCode::invalid, fmt::format("cannot read configuration {}: {}", directory, error.message()));
-    if (files.empty()) return fail(ErrorCode::invalid, fmt::format("cannot read configuration {}: no *.yml file in it", directory));
+    if (error)
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot read configuration {}: {}", directory, error.message()));
+    if (files.empty())
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot read configuration {}: no *.yml file in it", directory));
     std::ranges::sort(files);
     return files;
 }
@@ -151,7 +162,8 @@ Result<AgentConfig> load_agent_config(const std::string& path, const Environment
     if (path.empty()) {
         auto found = environment.find("PATRONI_CONFIGURATION");
         std::string text = found == environment.end() ? "" : found->second;
-        return combine(text.empty() ? "environment" : "PATRONI_CONFIGURATION", {{"PATRONI_CONFIGURATION", text}}, environment);
+        return combine(text.empty() ? "environment" : "PATRONI_CONFIGURATION",
+                       {{"PATRONI_CONFIGURATION", text}}, environment);
     }
     std::error_code error;
     std::vector<std::filesystem::path> files{path};
@@ -166,7 +178,8 @@ Result<AgentConfig> load_agent_config(const std::string& path, const Environment
     return combine(path, texts, environment);
 }
 
-Result<AgentConfig> parse_agent_config(std::string_view yaml, const std::string& source, const Environment& environment) {
+Result<AgentConfig> parse_agent_config(std::string_view yaml, const std::string& source,
+                                       const Environment& environment) {
     return combine(source, {{source, std::string(yaml)}}, environment);
 }
 

@@ -19,7 +19,8 @@ void read_custom_method(const Section& bootstrap, BootstrapConfig& config) {
     bootstrap.read("method", config.method);
     if (config.method.empty() || config.method == "initdb") return config.method.clear();
     if (!bootstrap.has(config.method))
-        return bootstrap.mistake(config.method, "missing; \"method\" names it, so it needs a section with a \"command\"");
+        return bootstrap.mistake(config.method,
+                                 "missing; \"method\" names it, so it needs a section with a \"command\"");
     Section method = bootstrap.section(config.method);
     config.custom = read_method(method, config.method);
     method.read("keep_existing_recovery_conf", config.custom_keep_existing_recovery_conf);

@@ -23,7 +23,8 @@ void read_listen(const Section& postgresql, PostgresConfig& config) {
     for (const auto& part : split(value->get_string(), ',')) {
         auto endpoint = parse_endpoint(part, kPostgresPort);
         if (!endpoint)
-            return postgresql.mistake("listen", fmt::format("expected host:port, but {}", endpoint.error().message));
+            return postgresql.mistake("listen",
+                                      fmt::format("expected host:port, but {}", endpoint.error().message));
         config.listen_hosts.push_back(endpoint->host);
         config.port = endpoint->port;
     }
@@ -37,19 +38,22 @@ void read_addresses(const Section& postgresql, PostgresConfig& config) {
     if (config.listen_hosts.size() == 1 && is_concrete_host(config.listen_hosts[0]))
         config.connect_address = {config.listen_hosts[0], config.port};
     else
-        postgresql.mistake("connect_address", fmt::format("missing; \"listen\" ({}) does not tell where others connect to",
-                                                          fmt::join(config.listen_hosts, ",")));
+        postgresql.mistake("connect_address",
+                           fmt::format("missing; \"listen\" ({}) does not tell where others connect to",
+                                       fmt::join(config.listen_hosts, ",")));
 }
 
 void read_directories(const Section& postgresql, const MemberName& name, PostgresConfig& config) {
     postgresql.read("data_dir", config.data_dir);
-    if (config.data_dir.empty()) return postgresql.mistake("data_dir", "missing; expected the path of the data directory");
+    if (config.data_dir.empty())
+        return postgresql.mistake("data_dir", "missing; expected the path of the data directory");
     while (config.data_dir.size() > 1 && config.data_dir.back() == '/') config.data_dir.pop_back();
     config.config_dir = config.data_dir;
     postgresql.read("config_dir", config.config_dir);
     postgresql.read("bin_dir", config.bin_dir);
     postgresql.read("bin_name", config.bin_name);
-    config.pgpass = (std::filesystem::path(config.data_dir).parent_path() / (".pgpass_" + name.text())).string();
+    config.pgpass =
+        (std::filesystem::path(config.data_dir).parent_path() / (".pgpass_" + name.text())).string();
     postgresql.read("pgpass", config.pgpass);
 }
 
@@ -65,14 +69,17 @@ void read_credentials(const Section& section, Credentials& credentials) {
 
 void read_replica_methods(const Section& postgresql, PostgresConfig& config) {
     std::vector<std::string> names;
-    postgresql.read_list_or_text(postgresql.has("create_replica_methods") ? "create_replica_methods" : "create_replica_method", names);
+    postgresql.read_list_or_text(
+        postgresql.has("create_replica_methods") ? "create_replica_methods" : "create_replica_method", names);
     for (auto& name : names) {
         if (name == "basebackup") {
             config.create_replica_methods.push_back({.name = name});
             continue;
         }
         if (!postgresql.has(name)) {
-            postgresql.mistake(name, "missing; \"create_replica_methods\" names it, so it needs a section with a \"command\"");
+            postgresql.mistake(
+                name,
+                "missing; \"create_replica_methods\" names it, so it needs a section with a \"command\"");
             continue;
         }
         config.create_replica_methods.push_back(read_method(postgresql.section(name), name));
@@ -82,7 +89,8 @@ void read_replica_methods(const Section& postgresql, PostgresConfig& config) {
 }
 
 void read_callbacks(const Section& postgresql, PostgresConfig& config) {
-    static constexpr std::array<std::string_view, 5> events{"on_start", "on_stop", "on_restart", "on_reload", "on_role_change"};
+    static constexpr std::array<std::string_view, 5> events{"on_start", "on_stop", "on_restart", "on_reload",
+                                                            "on_role_change"};
     Section callbacks = postgresql.section("callbacks");
     for (auto event : events)
         if (callbacks.has(event)) callbacks.read(event, config.callbacks[std::string(event)]);
@@ -108,8 +116,9 @@ ReplicaMethod read_method(const Section& section, std::string name) {
     section.read("no_params", method.no_params);
     section.read("no_leader", method.no_leader);
     // Some of Patroni's spellings, which are no options of the command either.
-    constexpr std::array<std::string_view, 7> own{"command", "keep_data", "no_params", "no_leader", "no_master",
-                                                  "keep_existing_recovery_conf", "recovery_conf"};
+    constexpr std::array<std::string_view, 7> own{"command",      "keep_data", "no_params",
+                                                  "no_leader",    "no_master", "keep_existing_recovery_conf",
+                                                  "recovery_conf"};
     section.read("no_master", method.no_leader);
     for (const auto& [key, value] : section.object()) {
         std::string_view option = key;
@@ -129,8 +138,10 @@ void read_postgres(const Section& postgresql, const MemberName& name, PostgresCo
     postgresql.read("use_unix_socket", config.use_unix_socket);
     read_callbacks(postgresql, config);
     read_replica_methods(postgresql, config);
-    postgresql.read("remove_data_directory_on_rewind_failure", config.remove_data_directory_on_rewind_failure);
-    postgresql.read("remove_data_directory_on_diverged_timelines", config.remove_data_directory_on_diverged_timelines);
+    postgresql.read("remove_data_directory_on_rewind_failure",
+                    config.remove_data_directory_on_rewind_failure);
+    postgresql.read("remove_data_directory_on_diverged_timelines",
+                    config.remove_data_directory_on_diverged_timelines);
     postgresql.read("pg_ctl_timeout", config.pg_ctl_timeout);
     postgresql.read("before_stop", config.before_stop);
     postgresql.read("pre_promote", config.pre_promote);

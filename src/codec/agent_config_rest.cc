@@ -12,7 +12,8 @@ void read_authentication(const Section& section, std::string& username, std::str
     Section authentication = section.section("authentication");
     authentication.read("username", username);
     authentication.read("password", password);
-    if (username.empty() && !password.empty()) authentication.mistake("username", "missing, but there is a password");
+    if (username.empty() && !password.empty())
+        authentication.mistake("username", "missing, but there is a password");
 }
 
 void read_tls(const Section& section, std::string_view ca_key, TlsFiles& tls) {
@@ -35,7 +36,8 @@ void read_restapi(const Section& restapi, RestApiConfig& config) {
     config.connect_address = config.listen;
     restapi.read("connect_address", config.connect_address, kRestPort);
     if (!restapi.has("connect_address") && !is_concrete_host(config.listen.host))
-        restapi.mistake("connect_address", fmt::format("missing; others cannot connect to \"{}\"", to_string(config.listen)));
+        restapi.mistake("connect_address",
+                        fmt::format("missing; others cannot connect to \"{}\"", to_string(config.listen)));
     read_tls(restapi, "cafile", config.tls);
     restapi.read_choice("verify_client", config.verify_client, {"none", "optional", "required"});
     if (config.verify_client != "none" && config.tls.ca_file.empty())

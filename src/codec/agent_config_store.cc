@@ -1,4 +1,5 @@
-// Exactly one section says where the cluster's state lives: sqlite, etcd3 (or etcd, which means version 3 here as well), kubernetes.
+// Exactly one section says where the cluster's state lives: sqlite, etcd3 (or etcd, which means version 3
+// here as well), kubernetes.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -25,8 +26,10 @@ void add_endpoint(const Section& etcd, std::string_view key, std::string_view te
         if (rest.ends_with('/')) rest.remove_suffix(1);
     }
     auto endpoint = parse_endpoint(rest, kEtcdPort);
-    if (!endpoint) return etcd.mistake(key, fmt::format("expected host:port, but {}", endpoint.error().message));
-    if (std::ranges::find(store.endpoints, *endpoint) == store.endpoints.end()) store.endpoints.push_back(*endpoint);
+    if (!endpoint)
+        return etcd.mistake(key, fmt::format("expected host:port, but {}", endpoint.error().message));
+    if (std::ranges::find(store.endpoints, *endpoint) == store.endpoints.end())
+        store.endpoints.push_back(*endpoint);
 }
 
 void read_etcd(const Section& etcd, StoreConfig& store) {
@@ -76,7 +79,8 @@ void read_store(const Section& root, StoreConfig& store) {
     if (found.empty())
         return root.mistake("", "no store: expected one of the sections sqlite, etcd3 (or etcd), kubernetes");
     if (found.size() > 1)
-        return root.mistake(found[1], fmt::format("a second store beside \"{}\"; expected exactly one", found[0]));
+        return root.mistake(found[1],
+                            fmt::format("a second store beside \"{}\"; expected exactly one", found[0]));
     Section section = root.section(found[0]);
     if (found[0] == "kubernetes")
         store.kind = StoreKind::kubernetes;

@@ -25,8 +25,8 @@ std::string_view spelled(const Section& section, const std::array<std::string_vi
     return found == keys.end() ? keys.front() : *found;
 }
 
-// loop_wait + 2 * retry_timeout <= ttl, or a leader that cannot reach the store would lose its lease between two attempts.
-// loop_wait gives way first.
+// loop_wait + 2 * retry_timeout <= ttl, or a leader that cannot reach the store would lose its lease between
+// two attempts. loop_wait gives way first.
 void apply_limits(DynamicConfig& config) {
     config.ttl = std::max(config.ttl, kMinTtl);
     config.loop_wait = std::max(config.loop_wait, kMinLoopWait);
@@ -48,7 +48,8 @@ void read_synchronous_mode(const Section& section, SynchronousMode& mode) {
     else if (text == "quorum")
         mode = SynchronousMode::quorum;
     else
-        section.mistake("synchronous_mode", fmt::format("expected off, on or quorum, got {}", describe(*value)));
+        section.mistake("synchronous_mode",
+                        fmt::format("expected off, on or quorum, got {}", describe(*value)));
 }
 
 SlotSpec read_slot(const Section& slot) {
@@ -58,13 +59,16 @@ SlotSpec read_slot(const Section& slot) {
     std::string type = spec.database.empty() || spec.plugin.empty() ? "physical" : "logical";
     slot.read_choice("type", type, {"physical", "logical"});
     spec.logical = type == "logical";
-    if (spec.logical && spec.database.empty()) slot.mistake("database", "missing; a logical slot belongs to a database");
-    if (spec.logical && spec.plugin.empty()) slot.mistake("plugin", "missing; a logical slot has an output plugin");
+    if (spec.logical && spec.database.empty())
+        slot.mistake("database", "missing; a logical slot belongs to a database");
+    if (spec.logical && spec.plugin.empty())
+        slot.mistake("plugin", "missing; a logical slot has an output plugin");
     return spec;
 }
 
 void read_slots(const Section& section, DynamicConfig& config) {
-    constexpr std::array<std::string_view, 3> names{"slots", "permanent_replication_slots", "permanent_slots"};
+    constexpr std::array<std::string_view, 3> names{"slots", "permanent_replication_slots",
+                                                    "permanent_slots"};
     Section slots = section.section(spelled(section, names));
     for (const auto& [name, value] : slots.object())  // null means a physical slot
         config.slots[std::string(name)] = read_slot(slots.section(std::string_view(name)));
@@ -73,11 +77,13 @@ void read_slots(const Section& section, DynamicConfig& config) {
 void read_ignore_slots(const Section& section, DynamicConfig& config) {
     const Json* value = section.find("ignore_slots");
     if (!value) return;
-    if (!value->is_array()) return section.mistake("ignore_slots", fmt::format("expected a list, got {}", describe(*value)));
+    if (!value->is_array())
+        return section.mistake("ignore_slots", fmt::format("expected a list, got {}", describe(*value)));
     for (const Json& matcher : value->get_array()) {
         auto element = fmt::format("ignore_slots[{}]", config.ignore_slots.size());
         if (!matcher.is_object())
-            return section.mistake(element, fmt::format("expected name, type, database or plugin, got {}", describe(matcher)));
+            return section.mistake(
+                element, fmt::format("expected name, type, database or plugin, got {}", describe(matcher)));
         auto& target = config.ignore_slots.emplace_back();
         for (const auto& [key, wanted] : matcher.get_object())
             if (auto text = scalar_text(wanted)) target[std::string(key)] = std::move(*text);
@@ -122,10 +128,12 @@ DynamicConfig read_dynamic_config(const Section& section) {
     section.read_bytes("maximum_lag_on_syncnode", config.maximum_lag_on_syncnode);
     section.read("max_timelines_history", config.max_timelines_history);
     section.read("check_timeline", config.check_timeline);
-    section.read(spelled(section, std::array<std::string_view, 2>{"primary_start_timeout", "master_start_timeout"}),
-                 config.primary_start_timeout);
-    section.read(spelled(section, std::array<std::string_view, 2>{"primary_stop_timeout", "master_stop_timeout"}),
-                 config.primary_stop_timeout);
+    section.read(
+        spelled(section, std::array<std::string_view, 2>{"primary_start_timeout", "master_start_timeout"}),
+        config.primary_start_timeout);
+    section.read(
+        spelled(section, std::array<std::string_view, 2>{"primary_stop_timeout", "master_stop_timeout"}),
+        config.primary_stop_timeout);
     read_synchronous_mode(section, config.synchronous_mode);
     section.read("synchronous_mode_strict", config.synchronous_mode_strict);
     section.read("synchronous_node_count", config.synchronous_node_count);

@@ -1,5 +1,5 @@
-// The dynamic configuration inside a larger document: bootstrap.dcs of the agent's file, so that a mistake there is found
-// before a cluster is made from it.
+// The dynamic configuration inside a larger document: bootstrap.dcs of the agent's file, so that a mistake
+// there is found before a cluster is made from it.
 #pragma once
 
 #include "codec/section.h"

@@ -1,5 +1,5 @@
-// JSON text in and out. Boost.JSON parses; writing is our own, because its floating point numbers ("9E-1") are correct
-// but not what people and Patroni write.
+// JSON text in and out. Boost.JSON parses; writing is our own, because its floating point numbers ("9E-1")
+// are correct but not what people and Patroni write.
 #include "codec/json.h"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ std::string number_text(double value) {
 }
 
 class Writer {
- public:
+  public:
     explicit Writer(bool pretty) : pretty_(pretty) {}
 
     void write(const Json& json) {
@@ -42,7 +42,7 @@ class Writer {
 
     std::string take() { return std::move(text_); }
 
- private:
+  private:
     void write(const JsonObject& object) {
         open('{');
         for (const auto& [key, value] : object) {
@@ -116,7 +116,8 @@ Result<Json> parse_json(std::string_view text) {
     auto consumed = parser.write_some(text.data(), text.size(), error);
     if (!error && consumed < text.size()) error = boost::json::error::extra_data;
     if (error)
-        return fail(ErrorCode::invalid, fmt::format("cannot read JSON: {} at {}", error.message(), position(text, consumed)));
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot read JSON: {} at {}", error.message(), position(text, consumed)));
     return parser.release();
 }
 
@@ -126,8 +127,12 @@ Result<JsonObject> parse_json_object(std::string_view text) {
     return std::move(json.get_object());
 }
 
-std::string to_text(const Json& json) { return written(json, false); }
-std::string to_pretty(const Json& json) { return written(json, true); }
+std::string to_text(const Json& json) {
+    return written(json, false);
+}
+std::string to_pretty(const Json& json) {
+    return written(json, true);
+}
 
 bool merge_patch(JsonObject& document, const JsonObject& patch) {
     bool changed = false;

@@ -28,7 +28,8 @@ Result<PeerStatus> parse_peer_status(std::string_view body) {
     PGHERD_TRY(JsonObject object, parse_json_object(body));
     const JsonObject* wal = object_in(object, "xlog");
     if (!wal) wal = object_in(object, "wal");
-    if (!wal) return fail(ErrorCode::unavailable, "it does not know its WAL position (no \"xlog\" in the answer)");
+    if (!wal)
+        return fail(ErrorCode::unavailable, "it does not know its WAL position (no \"xlog\" in the answer)");
 
     Mistakes ignored;
     Section section(object, "", ignored);
@@ -44,8 +45,9 @@ Result<PeerStatus> parse_peer_status(std::string_view body) {
     status.role = parse_role(role).value_or(Role::uninitialized);
     status.in_recovery = !(wal->contains("location") || status.role == Role::primary);
     status.position.timeline = Timeline{std::in_range<std::uint32_t>(timeline) ? std::uint32_t(timeline) : 0};
-    status.position.lsn = status.in_recovery ? std::max(lsn_in(*wal, "received_location"), lsn_in(*wal, "replayed_location"))
-                                             : lsn_in(*wal, "location");
+    status.position.lsn = status.in_recovery
+                              ? std::max(lsn_in(*wal, "received_location"), lsn_in(*wal, "replayed_location"))
+                              : lsn_in(*wal, "location");
     if (const JsonObject* all = object_in(object, "tags")) {
         Tags tags = parse_tags(*all);
         status.nofailover = !tags.may_lead();

@@ -32,7 +32,8 @@ Result<FailoverRequest> parse_failover(std::string_view value) {
     section.read("leader", leader);
     section.read("member", candidate);
     section.read("scheduled_at", at);
-    if (auto status = mistakes.status(); !status) return std::unexpected(with_context(status.error(), kContext));
+    if (auto status = mistakes.status(); !status)
+        return std::unexpected(with_context(status.error(), kContext));
     FailoverRequest request{MemberName(std::move(leader)), MemberName(std::move(candidate)), {}, {}};
     if (!at.empty()) {
         auto time = parse_iso(at);

@@ -12,9 +12,10 @@
 namespace pgherd {
 namespace {
 
-// Takes known keys out of a record. What is left, also known keys with a value of an unknown form, is kept as it is.
+// Takes known keys out of a record. What is left, also known keys with a value of an unknown form, is kept as
+// it is.
 class Fields {
- public:
+  public:
     explicit Fields(JsonObject object) : object_(std::move(object)) {}
 
     // Calls `use` with the value; when it gives true the value was understood and is taken out.
@@ -50,7 +51,7 @@ class Fields {
 
     JsonObject rest() { return std::move(object_); }
 
- private:
+  private:
     JsonObject object_;
 };
 
@@ -76,7 +77,8 @@ Member parse_legacy_member(const MemberName& name, std::string_view url) {
     member.conn_url = std::string(url.substr(0, query));
     if (query != std::string_view::npos)
         for (const auto& option : split(url.substr(query + 1), '&'))
-            if (option.starts_with(kApiUrl)) member.api_url = percent_decoded(std::string_view(option).substr(kApiUrl.size()));
+            if (option.starts_with(kApiUrl))
+                member.api_url = percent_decoded(std::string_view(option).substr(kApiUrl.size()));
     return member;
 }
 
@@ -122,7 +124,8 @@ JsonObject to_json(const ScheduledRestart& restart) {
     object["postmaster_start_time"] = restart.postmaster_start_time;
     if (restart.role) object["role"] = to_string(*restart.role);
     if (!restart.postgres_version.empty()) object["postgres_version"] = restart.postgres_version;
-    if (restart.timeout) object["timeout"] = std::chrono::duration_cast<std::chrono::seconds>(*restart.timeout).count();
+    if (restart.timeout)
+        object["timeout"] = std::chrono::duration_cast<std::chrono::seconds>(*restart.timeout).count();
     if (restart.restart_pending) object["restart_pending"] = true;
     return object;
 }
@@ -139,7 +142,9 @@ JsonObject to_json(const std::map<std::string, PendingRestartReason>& reasons) {
 Result<Member> parse_member(const MemberName& name, std::string_view value) {
     if (value.starts_with("postgres")) return parse_legacy_member(name, value);
     auto object = parse_json_object(value);
-    if (!object) return std::unexpected(with_context(object.error(), fmt::format("cannot read member \"{}\"", name.text())));
+    if (!object)
+        return std::unexpected(
+            with_context(object.error(), fmt::format("cannot read member \"{}\"", name.text())));
     Member member;
     member.name = name;
     Fields fields(std::move(*object));
@@ -168,10 +173,12 @@ Result<Member> parse_member(const MemberName& name, std::string_view value) {
         if (flag.is_bool()) member.checkpoint_after_promote = flag.get_bool();
         return flag.is_bool();
     });
-    fields.take("pending_restart_reason",
-                [&](const Json& reasons) { return read_pending_restart_reason(reasons, member.pending_restart_reason); });
-    fields.take("scheduled_restart",
-                [&](const Json& restart) { return read_scheduled_restart(restart, member.scheduled_restart); });
+    fields.take("pending_restart_reason", [&](const Json& reasons) {
+        return read_pending_restart_reason(reasons, member.pending_restart_reason);
+    });
+    fields.take("scheduled_restart", [&](const Json& restart) {
+        return read_scheduled_restart(restart, member.scheduled_restart);
+    });
     fields.number("xlog_location", member.xlog_location);
     fields.number("receive_lsn", member.receive_lsn);
     fields.number("replay_lsn", member.replay_lsn);
@@ -190,7 +197,8 @@ std::string write_member(const Member& member) {
     if (!member.proxy_url.empty()) object["proxy_url"] = member.proxy_url;
     if (!member.tags.all.empty()) object["tags"] = member.tags.all;
     if (member.pending_restart) object["pending_restart"] = true;
-    if (!member.pending_restart_reason.empty()) object["pending_restart_reason"] = to_json(member.pending_restart_reason);
+    if (!member.pending_restart_reason.empty())
+        object["pending_restart_reason"] = to_json(member.pending_restart_reason);
     auto number = [&](const char* key, const auto& value) {
         if (value) object[key] = value->value;
     };
@@ -199,7 +207,8 @@ std::string write_member(const Member& member) {
     number("replay_lsn", member.replay_lsn);
     if (!member.replication_state.empty()) object["replication_state"] = member.replication_state;
     number("timeline", member.timeline);
-    if (member.checkpoint_after_promote) object["checkpoint_after_promote"] = *member.checkpoint_after_promote;
+    if (member.checkpoint_after_promote)
+        object["checkpoint_after_promote"] = *member.checkpoint_after_promote;
     if (member.scheduled_restart) object["scheduled_restart"] = to_json(*member.scheduled_restart);
     if (member.pause) object["pause"] = true;
     for (const auto& [key, value] : member.unknown) object[key] = value;

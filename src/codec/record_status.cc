@@ -1,5 +1,5 @@
-// `status` (what the leader last said of itself), `history` (how leadership went) and `failsafe` (whom to ask when the
-// store is away).
+// `status` (what the leader last said of itself), `history` (how leadership went) and `failsafe` (whom to ask
+// when the store is away).
 #include <limits>
 
 #include <fmt/format.h>
@@ -22,7 +22,8 @@ std::optional<HistoryLine> parse_history_line(const Json& json) {
     if (!array || array->size() < 3) return std::nullopt;
     auto timeline = scalar_int((*array)[0]);
     auto lsn = lsn_of((*array)[1]);
-    if (!timeline || *timeline < 1 || *timeline > std::numeric_limits<std::uint32_t>::max() || !lsn) return std::nullopt;
+    if (!timeline || *timeline < 1 || *timeline > std::numeric_limits<std::uint32_t>::max() || !lsn)
+        return std::nullopt;
     auto text = [&](std::size_t index) {
         return index < array->size() ? scalar_text((*array)[index]).value_or("") : std::string();
     };
@@ -37,7 +38,8 @@ Result<StatusRecord> parse_status(std::string_view value) {
     StatusRecord record;
     if (!json->is_object()) {  // `optime/leader`, before Patroni 2.1: the bare position
         record.optime = lsn_of(*json);
-        if (!record.optime) return fail(ErrorCode::invalid, "cannot read the status record: expected an object");
+        if (!record.optime)
+            return fail(ErrorCode::invalid, "cannot read the status record: expected an object");
         return record;
     }
     const JsonObject& object = json->get_object();

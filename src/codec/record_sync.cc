@@ -22,7 +22,8 @@ Result<SyncRecord> parse_sync(std::string_view value) {
     section.read("leader", leader);
     section.read("quorum", record.quorum);
     section.read_list_or_text("sync_standby", standbys);
-    if (auto status = mistakes.status(); !status) return std::unexpected(with_context(status.error(), kContext));
+    if (auto status = mistakes.status(); !status)
+        return std::unexpected(with_context(status.error(), kContext));
     record.leader = MemberName(std::move(leader));
     for (auto& name : standbys) record.standbys.emplace_back(std::move(name));
     std::ranges::sort(record.standbys);

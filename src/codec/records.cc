@@ -1,5 +1,5 @@
-// All records of a cluster at once. An unreadable record counts as absent; only for `config` the reason is kept, because
-// there going on with the previous one is better than with nothing.
+// All records of a cluster at once. An unreadable record counts as absent; only for `config` the reason is
+// kept, because there going on with the previous one is better than with nothing.
 #include "codec/records.h"
 
 #include "base/text.h"
@@ -31,7 +31,8 @@ void read_failsafe(ClusterView& view, const StoredRecord& record) {
     auto object = parse_json_object(record.value);
     if (!object) return;
     for (const auto& [name, api_url] : *object)
-        if (api_url.is_string()) view.failsafe[MemberName(std::string_view(name))] = std::string(api_url.get_string());
+        if (api_url.is_string())
+            view.failsafe[MemberName(std::string_view(name))] = std::string(api_url.get_string());
 }
 
 void read_member(ClusterView& view, std::string_view key, const StoredRecord& record) {

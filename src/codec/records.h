@@ -1,7 +1,8 @@
 // The records of the store, in Patroni's JSON (reference: Patroni 4.1, etcd v3 layout).
 //
-// Reading is tolerant: an unreadable record counts as absent (for `config` the reason is kept), unknown keys of members are
-// kept. Writing gives exactly Patroni's form, so that a Patroni member and patronictl understand it.
+// Reading is tolerant: an unreadable record counts as absent (for `config` the reason is kept), unknown keys
+// of members are kept. Writing gives exactly Patroni's form, so that a Patroni member and patronictl
+// understand it.
 #pragma once
 
 #include <map>

@@ -13,7 +13,8 @@ namespace pgherd {
 std::string Places::of(std::string_view path) const {
     // A section that only variables made has no place of its own.
     auto inner = fmt::format("{}.", path);
-    if (auto found = places.lower_bound(inner); !places.contains(path) && found != places.end() && found->first.starts_with(inner))
+    if (auto found = places.lower_bound(inner);
+        !places.contains(path) && found != places.end() && found->first.starts_with(inner))
         return found->second;
     for (;;) {
         if (auto found = places.find(path); found != places.end()) return found->second;
@@ -87,7 +88,8 @@ std::string Section::path_of(std::string_view key) const {
 Section Section::section(std::string_view key) const {
     static const JsonObject empty;
     const Json* value = find(key);
-    if (value && !value->is_object()) mistake(key, fmt::format("expected a section (a mapping), got {}", describe(*value)));
+    if (value && !value->is_object())
+        mistake(key, fmt::format("expected a section (a mapping), got {}", describe(*value)));
     return Section(value && value->is_object() ? value->get_object() : empty, path_of(key), *mistakes_);
 }
 
@@ -124,9 +126,11 @@ void Section::read(std::string_view key, int& target) const {
 }
 
 void Section::read(std::string_view key, std::uint16_t& target) const {
+    if (!has(key)) return;
     std::int64_t number = target;
     read(key, number);
-    if (number < 1 || number > 65535) return mistake(key, fmt::format("expected a port (1 to 65535), got {}", number));
+    if (number < 1 || number > 65535)
+        return mistake(key, fmt::format("expected a port (1 to 65535), got {}", number));
     target = std::uint16_t(number);
 }
 
@@ -172,7 +176,8 @@ void Section::read(std::string_view key, std::map<std::string, std::string>& tar
         if (value.is_null()) continue;
         auto text = scalar_text(value);
         if (!text) {
-            inner.mistake(std::string_view(name), fmt::format("expected a text or a number, got {}", describe(value)));
+            inner.mistake(std::string_view(name),
+                          fmt::format("expected a text or a number, got {}", describe(value)));
             continue;
         }
         target[std::string(name)] = std::move(*text);
@@ -204,7 +209,8 @@ void Section::read_arguments(std::string_view key, std::vector<std::string>& tar
         for (const auto& [name, option] : options) {
             auto text = option.is_bool() && option.get_bool() ? std::string() : scalar_text(option);
             if (!text) return false;
-            arguments.push_back(fmt::format("--{}{}{}", std::string_view(name), text->empty() ? "" : "=", *text));
+            arguments.push_back(
+                fmt::format("--{}{}{}", std::string_view(name), text->empty() ? "" : "=", *text));
         }
         return true;
     };

@@ -1,8 +1,9 @@
 // Reading values out of a document with checks: the common part of the agent's and the dynamic configuration.
 //
-// A read leaves its target alone when the key is absent or null, and when the value is wrong: then the mistake is noted, and
-// the first one is what the user gets to see. So a reader is a list of reads without a branch after each, and asks once at
-// the end. Types are as lenient as Patroni's: "30" is a number, "on" is a boolean, 5 is a text.
+// A read leaves its target alone when the key is absent or null, and when the value is wrong: then the
+// mistake is noted, and the first one is what the user gets to see. So a reader is a list of reads without a
+// branch after each, and asks once at the end. Types are as lenient as Patroni's: "30" is a number, "on" is a
+// boolean, 5 is a text.
 #pragma once
 
 #include <map>
@@ -26,20 +27,20 @@ struct Places {
 };
 
 class Mistakes {
- public:
+  public:
     Mistakes() = default;
     explicit Mistakes(const Places& places) : places_(&places) {}
 
     void add(std::string_view path, std::string_view what);
     Status status() const;
 
- private:
+  private:
     const Places* places_ = nullptr;
     std::optional<Error> first_;
 };
 
 class Section {
- public:
+  public:
     // All of them outlive the Section. `path` is how messages call it; empty = the whole document.
     Section(const JsonObject& object, std::string path, Mistakes& mistakes)
         : object_(&object), path_(std::move(path)), mistakes_(&mistakes) {}
@@ -47,7 +48,7 @@ class Section {
     const JsonObject& object() const { return *object_; }
     const Json* find(std::string_view key) const;  // null counts as absent
     bool has(std::string_view key) const { return find(key) != nullptr; }
-    Section section(std::string_view key) const;   // an empty one when absent
+    Section section(std::string_view key) const;  // an empty one when absent
     std::string path_of(std::string_view key) const;
     void mistake(std::string_view key, std::string_view what) const { mistakes_->add(path_of(key), what); }
 
@@ -66,9 +67,10 @@ class Section {
     // Command line arguments: a list of "x" and {x: y}, or a mapping, to "--x" and "--x=y".
     void read_arguments(std::string_view key, std::vector<std::string>& target) const;
     // One of `choices`.
-    void read_choice(std::string_view key, std::string& target, std::initializer_list<std::string_view> choices) const;
+    void read_choice(std::string_view key, std::string& target,
+                     std::initializer_list<std::string_view> choices) const;
 
- private:
+  private:
     const JsonObject* object_;
     std::string path_;
     Mistakes* mistakes_;

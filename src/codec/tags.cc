@@ -7,7 +7,8 @@
 namespace pgherd {
 namespace {
 
-constexpr std::array<std::string_view, 5> kPlainTags{"nofailover", "nosync", "clonefrom", "noloadbalance", "nostream"};
+constexpr std::array<std::string_view, 5> kPlainTags{"nofailover", "nosync", "clonefrom", "noloadbalance",
+                                                     "nostream"};
 
 // "nofailover" and "failover_priority" say the same in two ways.
 void settle(const Section& section, std::string_view flag, bool& no, std::string_view priority_key,
@@ -36,7 +37,8 @@ Tags read_tags(const Section& section) {
         bool contradicted = (name == "nofailover" && tags.all.contains("failover_priority")) ||
                             (name == "nosync" && tags.all.contains("sync_priority"));
         auto found = tags.all.find(boost::json::string_view(name.data(), name.size()));
-        if (found != tags.all.end() && !contradicted && !scalar_bool(found->value()).value_or(false)) tags.all.stable_erase(found);
+        if (found != tags.all.end() && !contradicted && !scalar_bool(found->value()).value_or(false))
+            tags.all.stable_erase(found);
     }
     return tags;
 }

@@ -5,10 +5,11 @@
 
 namespace pgherd {
 
-// Tags of another member: what cannot be read counts as not given. Of two that contradict each other ("nofailover: false"
-// and "failover_priority: 0") the plain one wins, as in Patroni.
+// Tags of another member: what cannot be read counts as not given. Of two that contradict each other
+// ("nofailover: false" and "failover_priority: 0") the plain one wins, as in Patroni.
 Tags parse_tags(const JsonObject& all);
-// One's own: what cannot be read is a mistake. Plain tags that are false are not worth publishing and left out of `all`.
+// One's own: what cannot be read is a mistake. Plain tags that are false are not worth publishing and left
+// out of `all`.
 Tags read_tags(const Section& section);
 
 }  // namespace pgherd

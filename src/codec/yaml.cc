@@ -15,7 +15,7 @@ namespace pgherd {
 namespace {
 
 constexpr int kMaxDepth = 64;
-constexpr int kMaxNodes = 100'000;  // after the expansion of aliases
+constexpr int kMaxNodes = 20'000;  // after the expansion of aliases
 
 struct Refused : std::runtime_error {
     Refused(const YAML::Mark& where, const std::string& what) : std::runtime_error(what), mark(where) {}
@@ -23,7 +23,7 @@ struct Refused : std::runtime_error {
 };
 
 class Converter {
- public:
+  public:
     explicit Converter(Places& places) : places_(places) {}
 
     Json convert(const YAML::Node& node, const std::string& path, int depth = 0) {
@@ -38,7 +38,7 @@ class Converter {
         }
     }
 
- private:
+  private:
     std::string place(const YAML::Mark& mark) const {
         return mark.is_null() ? places_.source : fmt::format("{}:{}", places_.source, mark.line + 1);
     }
@@ -51,7 +51,8 @@ class Converter {
 
     Json list(const YAML::Node& node, const std::string& path, int depth) {
         boost::json::array array;
-        for (const auto& item : node) array.push_back(convert(item, fmt::format("{}[{}]", path, array.size()), depth + 1));
+        for (const auto& item : node)
+            array.push_back(convert(item, fmt::format("{}[{}]", path, array.size()), depth + 1));
         return array;
     }
 
@@ -67,7 +68,8 @@ class Converter {
             }
             auto inner = path.empty() ? key : fmt::format("{}.{}", path, key);
             object.insert_or_assign(key, convert(entry.second, inner, depth + 1));
-            places_.places.insert_or_assign(inner, place(entry.first.Mark()));  // the key's line, not its value's
+            places_.places.insert_or_assign(inner,
+                                            place(entry.first.Mark()));  // the key's line, not its value's
         }
         for (auto& [key, value] : merged)
             if (!object.contains(key)) object.emplace(key, value);
@@ -101,28 +103,32 @@ std::size_t tab_indented_line(std::string_view yaml) {
     return 0;
 }
 
-Error syntax_error(std::string_view yaml, const std::string& source, const YAML::Mark& mark, std::string_view what) {
+Error syntax_error(std::string_view yaml, const std::string& source, const YAML::Mark& mark,
+                   std::string_view what) {
     if (auto line = tab_indented_line(yaml); line != 0)
-        return {ErrorCode::invalid, fmt::format("{}:{}: cannot read YAML: indented with a tab; YAML wants blanks", source, line)};
+        return {ErrorCode::invalid,
+                fmt::format("{}:{}: cannot read YAML: indented with a tab; YAML wants blanks", source, line)};
     if (mark.is_null()) return {ErrorCode::invalid, fmt::format("{}: cannot read YAML: {}", source, what)};
     return {ErrorCode::invalid,
             fmt::format("{}:{}:{}: cannot read YAML: {}", source, mark.line + 1, mark.column + 1, what)};
 }
 
-// yaml-cpp takes a quote that is never closed for complete when the file ends with a line end, and would swallow what
-// follows it. Without the line end it notices.
+// yaml-cpp takes a quote that is never closed for complete when the file ends with a line end, and would
+// swallow what follows it. Without the line end it notices.
 std::vector<YAML::Node> load(std::string_view yaml) {
     try {
         YAML::LoadAll(std::string(yaml.substr(0, yaml.find_last_not_of(" \t\r\n") + 1)));
     } catch (const YAML::Exception& error) {
-        if (error.msg == YAML::ErrorMsg::EOF_IN_SCALAR) throw YAML::ParserException(error.mark, "a quote is never closed");
+        if (error.msg == YAML::ErrorMsg::EOF_IN_SCALAR)
+            throw YAML::ParserException(error.mark, "a quote is never closed");
     }
     return YAML::LoadAll(std::string(yaml));
 }
 
 // yaml-cpp's words, with a hint where wrong indentation is the usual reason.
 std::string explained(const std::string& what) {
-    for (auto word : {"illegal map value", "end of map not found", "end of sequence not found", "illegal block entry", "block sequence"})
+    for (auto word : {"illegal map value", "end of map not found", "end of sequence not found",
+                      "illegal block entry", "block sequence"})
         if (what.find(word) != std::string::npos) return what + " (is the indentation right?)";
     return what;
 }
@@ -140,7 +146,9 @@ bool is_float(std::string_view text) {
     if (point == std::string_view::npos || text.size() < 2) return false;
     auto exponent = text.find_first_of("eE");
     auto mantissa = text.substr(0, exponent);
-    if (mantissa.size() < 2 || mantissa.find_first_not_of("0123456789.") != std::string_view::npos || mantissa.rfind('.') != point) return false;
+    if (mantissa.size() < 2 || mantissa.find_first_not_of("0123456789.") != std::string_view::npos ||
+        mantissa.rfind('.') != point)
+        return false;
     if (exponent == std::string_view::npos) return true;
     auto power = text.substr(exponent + 1);
     return power.size() > 1 && (power[0] == '+' || power[0] == '-') &&
@@ -151,8 +159,10 @@ bool is_float(std::string_view text) {
 
 Json plain_scalar(std::string_view text) {
     static constexpr std::array<std::string_view, 5> nulls{"", "~", "null", "Null", "NULL"};
-    static constexpr std::array<std::string_view, 9> yes{"yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"};
-    static constexpr std::array<std::string_view, 9> no{"no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"};
+    static constexpr std::array<std::string_view, 9> yes{"yes",  "Yes", "YES", "true", "True",
+                                                         "TRUE", "on",  "On",  "ON"};
+    static constexpr std::array<std::string_view, 9> no{"no",    "No",  "NO",  "false", "False",
+                                                        "FALSE", "off", "Off", "OFF"};
     if (std::ranges::find(nulls, text) != nulls.end()) return nullptr;
     if (std::ranges::find(yes, text) != yes.end()) return true;
     if (std::ranges::find(no, text) != no.end()) return false;
@@ -161,7 +171,8 @@ Json plain_scalar(std::string_view text) {
     } else if (is_float(text)) {
         double number = 0;
         auto digits = text.starts_with('+') ? text.substr(1) : text;
-        if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec == std::errc{}) return number;
+        if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec == std::errc{})
+            return number;
     }
     return Json(text);
 }
@@ -170,7 +181,9 @@ Result<YamlDocument> read_yaml(std::string_view yaml, const std::string& source)
     YamlDocument document{nullptr, {source, {}}};
     try {
         auto nodes = load(yaml);
-        if (nodes.size() > 1) return fail(ErrorCode::invalid, fmt::format("{}: cannot read YAML: more than one document", source));
+        if (nodes.size() > 1)
+            return fail(ErrorCode::invalid,
+                        fmt::format("{}: cannot read YAML: more than one document", source));
         if (!nodes.empty()) document.json = Converter(document.places).convert(nodes.front(), "");
         return document;
     } catch (const Refused& error) {

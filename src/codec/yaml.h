@@ -1,8 +1,8 @@
 // YAML to JSON, with the place of every key.
 //
-// Plain scalars mean what they mean to PyYAML (YAML 1.1: yes/no/on/off are booleans), as the same files are read by
-// Patroni; what JSON cannot say (dates, .inf, numbers with a leading 0 or too many digits) stays a text. Aliases are expanded up to
-// a bound, merge keys ("<<") are followed.
+// Plain scalars mean what they mean to PyYAML (YAML 1.1: yes/no/on/off are booleans), as the same files are
+// read by Patroni; what JSON cannot say (dates, .inf, numbers with a leading 0 or too many digits) stays a
+// text. Aliases are expanded up to a bound, merge keys ("<<") are followed.
 #pragma once
 
 #include <string_view>

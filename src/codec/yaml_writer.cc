@@ -21,7 +21,8 @@ bool needs_quotes(std::string_view text) {
     constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/_";
     if (letters.find(text.front()) == std::string_view::npos) return true;
     if (text.find(": ") != std::string_view::npos || text.find(" #") != std::string_view::npos) return true;
-    return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    return std::ranges::any_of(text,
+                               [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 // YAML's double quotes understand all of JSON's escapes.

@@ -70,10 +70,18 @@ std::optional<Endpoint> endpoint_of_url(std::string_view url) {
 
 }  // namespace
 
-std::string_view to_string(MemberState state) { return name_of(kStates, state); }
-std::string_view to_string(Role role) { return name_of(kRoles, role); }
-std::optional<MemberState> parse_member_state(std::string_view text) { return value_of(kStates, text); }
-std::optional<Role> parse_role(std::string_view text) { return value_of(kRoles, text); }
+std::string_view to_string(MemberState state) {
+    return name_of(kStates, state);
+}
+std::string_view to_string(Role role) {
+    return name_of(kRoles, role);
+}
+std::optional<MemberState> parse_member_state(std::string_view text) {
+    return value_of(kStates, text);
+}
+std::optional<Role> parse_role(std::string_view text) {
+    return value_of(kRoles, text);
+}
 
 std::string Member::host() const {
     auto endpoint = endpoint_of_url(conn_url);

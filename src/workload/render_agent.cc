@@ -1,5 +1,5 @@
-// The agent's file in the order in which a person would look for things: who, where the state lives, how others reach it, Postgres,
-// and what the very first member does.
+// The agent's file in the order in which a person would look for things: who, where the state lives, how
+// others reach it, Postgres, and what the very first member does.
 #include "codec/agent_config.h"
 #include "workload/render.h"
 
@@ -10,7 +10,9 @@ void put(JsonObject& object, const char* key, const std::string& text) {
     if (!text.empty()) object[key] = text;
 }
 
-void put_store(JsonObject& document, const SqliteStore& store) { document["sqlite"] = JsonObject{{"path", store.path}}; }
+void put_store(JsonObject& document, const SqliteStore& store) {
+    document["sqlite"] = JsonObject{{"path", store.path}};
+}
 
 void put_store(JsonObject& document, const EtcdStore& store) {
     JsonObject etcd;
@@ -68,10 +70,14 @@ boost::json::array initdb_options(const std::vector<std::string>& arguments) {
 }  // namespace
 
 std::string render_agent_yaml(const ClusterSpec& cluster, const MemberSpec& member) {
-    JsonObject document{{"scope", cluster.scope}, {"namespace", cluster.namespace_}, {"name", member.name.text()}};
+    JsonObject document{
+        {"scope", cluster.scope}, {"namespace", cluster.namespace_}, {"name", member.name.text()}};
     std::visit([&](const auto& store) { put_store(document, store); }, cluster.store);
     auto address = to_string(Endpoint{member.host, member.rest_port});
-    document["restapi"] = JsonObject{{"listen", address}, {"connect_address", address}};
+    JsonObject restapi{{"listen", address}, {"connect_address", address}};
+    if (!cluster.rest_username.empty())
+        restapi["authentication"] = JsonObject{{"username", cluster.rest_username}, {"password", cluster.rest_password}};
+    document["restapi"] = std::move(restapi);
     if (!member.log_dir.empty()) document["log"] = JsonObject{{"dir", member.log_dir}};
     document["postgresql"] = postgresql(cluster, member);
     JsonObject bootstrap{{"dcs", cluster.dynamic_config}};

@@ -10,7 +10,7 @@ ClusterSpec local_cluster_defaults() {
         {"retry_timeout", 1},
         {"postgresql", JsonObject{{"use_pg_rewind", true}, {"use_slots", true}}},
     };
-    cluster.initdb = {"--encoding=UTF8", "--data-checksums", "--auth-host=scram-sha-256", "--auth-local=scram-sha-256"};
+    cluster.initdb = {"--encoding=UTF8", "--data-checksums"};
     return cluster;
 }
 

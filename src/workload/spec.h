@@ -27,6 +27,8 @@ struct ClusterSpec {
     std::string superuser_password;
     std::string replication_password;
     std::string rewind_password;      // empty = the superuser rewinds
+    std::string rest_username;        // of the REST API's changes; empty = only this machine may change something
+    std::string rest_password;
     JsonObject dynamic_config;        // the cluster's first one
     std::vector<std::string> initdb;  // arguments, in command line form: "--data-checksums"
     std::variant<SqliteStore, EtcdStore> store;
@@ -44,8 +46,8 @@ struct MemberSpec {
     std::string log_dir;     // empty = stderr
 };
 
-// A cluster on one machine: everything close together, so that a dead primary is noticed within seconds. Scope, passwords
-// and the store's path are the caller's to fill in.
+// A cluster on one machine: everything close together, so that a dead primary is noticed within seconds.
+// Scope, passwords and the store's path are the caller's to fill in.
 ClusterSpec local_cluster_defaults();
 
 }  // namespace pgherd

@@ -46,7 +46,8 @@ Cases read_cases() {
                 auto equals = line.find('=');
                 current.environment[line.substr(2, equals - 2)] = line.substr(equals + 1);
             } else {
-                current.yaml += (line == "\\---" ? "---" : line) + "\n";  // the document separator is ours in this file
+                current.yaml +=
+                    (line == "\\---" ? "---" : line) + "\n";  // the document separator is ours in this file
             }
         }
     }
@@ -56,7 +57,8 @@ Cases read_cases() {
 void rewrite(const Cases& cases) {
     std::ofstream file(kFile);
     file << trim(cases.preamble) << "\n";
-    for (const Case& test : cases.cases) file << "\n=== " << test.title << "\n" << test.input << "---\n" << test.expected << "\n";
+    for (const Case& test : cases.cases)
+        file << "\n=== " << test.title << "\n" << test.input << "---\n" << test.expected << "\n";
 }
 
 TEST(AgentConfigMistakes, EachGetsOneClearMessage) {

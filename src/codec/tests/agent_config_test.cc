@@ -29,10 +29,11 @@ AgentConfig parse(std::string_view yaml, const Environment& environment = {}) {
     return config ? *config : AgentConfig{};
 }
 
-constexpr std::string_view kSmall = "scope: c1\nname: a\nsqlite: {path: s.db}\npostgresql: {data_dir: /d/pg}\n";
+constexpr std::string_view kSmall =
+    "scope: c1\nname: a\nsqlite: {path: s.db}\npostgresql: {data_dir: /d/pg}\n";
 
 class Directory {
- public:
+  public:
     Directory() {
         std::string name = (std::filesystem::temp_directory_path() / "pgherd-codec-XXXXXX").string();
         path_ = mkdtemp(name.data());
@@ -44,7 +45,7 @@ class Directory {
     }
     std::string path() const { return path_.string(); }
 
- private:
+  private:
     std::filesystem::path path_;
 };
 
@@ -72,7 +73,8 @@ TEST(AgentConfig, UnderstandsAWholePatroniFile) {
     EXPECT_EQ(config.watchdog.mode, WatchdogConfig::Mode::off);
     EXPECT_EQ(config.watchdog.safety_margin, 3s);
     EXPECT_TRUE(config.tags.clonefrom);
-    EXPECT_EQ(to_text(config.tags.all), R"({"nofailover":false,"failover_priority":5,"clonefrom":true,"datacenter":"west"})");
+    EXPECT_EQ(to_text(config.tags.all),
+              R"({"nofailover":false,"failover_priority":5,"clonefrom":true,"datacenter":"west"})");
 }
 
 TEST(AgentConfig, UnderstandsThePostgresqlSection) {
@@ -87,10 +89,14 @@ TEST(AgentConfig, UnderstandsThePostgresqlSection) {
     EXPECT_EQ(postgres.bin_name.at("pg_rewind"), "my_rewind");
     EXPECT_EQ(postgres.superuser.password, "zalando");
     EXPECT_EQ(postgres.replication.username, "replicator");
-    EXPECT_EQ(postgres.replication.options, (Map{{"sslmode", "verify-ca"}, {"sslrootcert", "/etc/ssl/ca.crt"}}));
+    EXPECT_EQ(postgres.replication.options,
+              (Map{{"sslmode", "verify-ca"}, {"sslrootcert", "/etc/ssl/ca.crt"}}));
     EXPECT_EQ(postgres.rewind.username, "rewind_user");
     EXPECT_EQ(postgres.rewind.password, "12345");
-    EXPECT_EQ(postgres.parameters, (Map{{"unix_socket_directories", "/run/pg, /tmp"}, {"fsync", "on"}, {"work_mem", "8MB"}, {"seq_page_cost", "1.5"}}));
+    EXPECT_EQ(postgres.parameters, (Map{{"unix_socket_directories", "/run/pg, /tmp"},
+                                        {"fsync", "on"},
+                                        {"work_mem", "8MB"},
+                                        {"seq_page_cost", "1.5"}}));
     EXPECT_EQ(postgres.socket_dir, "/run/pg");
     EXPECT_EQ(postgres.callbacks, (Map{{"on_role_change", "/usr/bin/role"}}));
     EXPECT_EQ(postgres.basebackup, (Texts{"--verbose", "--max-rate=100M", "--checkpoint=fast"}));
@@ -100,7 +106,8 @@ TEST(AgentConfig, UnderstandsThePostgresqlSection) {
     EXPECT_TRUE(postgres.create_replica_methods[0].keep_data);
     EXPECT_EQ(postgres.create_replica_methods[0].options, (Map{{"threshold", "30"}}));
     EXPECT_EQ(postgres.create_replica_methods[1].name, "basebackup");
-    EXPECT_EQ(postgres.pg_hba, (Texts{"local all all peer", "host replication replicator 10.0.0.0/8 scram-sha-256"}));
+    EXPECT_EQ(postgres.pg_hba,
+              (Texts{"local all all peer", "host replication replicator 10.0.0.0/8 scram-sha-256"}));
     EXPECT_EQ(postgres.pg_ctl_timeout, 90s);
     EXPECT_EQ(postgres.run_as, "pg");
 }
@@ -108,7 +115,8 @@ TEST(AgentConfig, UnderstandsThePostgresqlSection) {
 TEST(AgentConfig, UnderstandsTheBootstrapSection) {
     auto config = parse(sample());
     EXPECT_TRUE(config.has_bootstrap);
-    EXPECT_EQ(config.bootstrap.initdb, (Texts{"--encoding=UTF8", "--data-checksums", "--auth-host=scram-sha-256"}));
+    EXPECT_EQ(config.bootstrap.initdb,
+              (Texts{"--encoding=UTF8", "--data-checksums", "--auth-host=scram-sha-256"}));
     EXPECT_EQ(config.bootstrap.method, "restore");
     EXPECT_EQ(config.bootstrap.custom->command, "/usr/bin/restore");
     EXPECT_EQ(config.bootstrap.custom->options, (Map{{"stanza", "main"}}));
@@ -116,7 +124,8 @@ TEST(AgentConfig, UnderstandsTheBootstrapSection) {
     EXPECT_TRUE(config.bootstrap.custom_keep_existing_recovery_conf);
     EXPECT_EQ(config.bootstrap.post_bootstrap, "/usr/bin/setup");
     auto dynamic = parse_dynamic_config(config.bootstrap.dcs).value();
-    EXPECT_EQ(dynamic.parameters, (Map{{"max_connections", "100"}, {"hot_standby", "on"}, {"wal_level", "replica"}}));
+    EXPECT_EQ(dynamic.parameters,
+              (Map{{"max_connections", "100"}, {"hot_standby", "on"}, {"wal_level", "replica"}}));
     EXPECT_EQ(dynamic.synchronous_mode, SynchronousMode::on);
 }
 
@@ -198,14 +207,18 @@ TEST(AgentConfig, LetsVariablesWin) {
 }
 
 TEST(AgentConfig, CanComeFromVariablesAlone) {
-    auto config = load_agent_config("", {{"PATRONI_SCOPE", "c1"}, {"PATRONI_NAME", "a"}, {"PATRONI_POSTGRESQL_DATA_DIR", "/d/pg"},
+    auto config = load_agent_config("", {{"PATRONI_SCOPE", "c1"},
+                                         {"PATRONI_NAME", "a"},
+                                         {"PATRONI_POSTGRESQL_DATA_DIR", "/d/pg"},
                                          {"PATRONI_SQLITE_PATH", "s.db"}});
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_EQ(config->postgres.data_dir, "/d/pg");
     config = load_agent_config("", {{"PATRONI_CONFIGURATION", std::string(kSmall)}, {"PATRONI_NAME", "b"}});
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_EQ(config->name, MemberName("b"));
-    EXPECT_EQ(load_agent_config("", {{"PATRONI_CONFIGURATION", "name: [a]"}, {"PATRONI_SCOPE", "x"}}).error().message,
+    EXPECT_EQ(load_agent_config("", {{"PATRONI_CONFIGURATION", "name: [a]"}, {"PATRONI_SCOPE", "x"}})
+                  .error()
+                  .message,
               "PATRONI_CONFIGURATION:1: key \"name\": expected a text, got a list");
 }
 
@@ -220,8 +233,10 @@ TEST(AgentConfig, IsReadFromAFile) {
 TEST(AgentConfig, MergesTheFilesOfADirectoryByName) {
     Directory directory;
     directory.file("20.yaml", "name: b\npostgresql:\n  parameters: {work_mem: 8MB}\n  use_unix_socket:\n");
-    directory.file("10.yml", "scope: c1\nname: a\nsqlite: {path: s.db}\npostgresql:\n  data_dir: d\n  use_unix_socket: true\n"
-                             "  parameters: {fsync: off}\n");
+    directory.file(
+        "10.yml",
+        "scope: c1\nname: a\nsqlite: {path: s.db}\npostgresql:\n  data_dir: d\n  use_unix_socket: true\n"
+        "  parameters: {fsync: off}\n");
     directory.file("90.txt", "name: c\n");
     auto config = load_agent_config(directory.path(), {});
     ASSERT_TRUE(config) << config.error().message;
@@ -236,7 +251,8 @@ TEST(AgentConfig, MergesTheFilesOfADirectoryByName) {
 TEST(AgentConfig, SaysWhichFileCannotBeRead) {
     Directory directory;
     auto missing = directory.path() + "/missing.yml";
-    EXPECT_EQ(load_agent_config(missing, {}).error().message, "cannot read configuration " + missing + ": No such file or directory");
+    EXPECT_EQ(load_agent_config(missing, {}).error().message,
+              "cannot read configuration " + missing + ": No such file or directory");
     EXPECT_EQ(load_agent_config(directory.path(), {}).error().message,
               "cannot read configuration " + directory.path() + ": no *.yml file in it");
 }

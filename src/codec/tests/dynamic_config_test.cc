@@ -1,6 +1,7 @@
+#include "codec/dynamic_config.h"
+
 #include <gtest/gtest.h>
 
-#include "codec/dynamic_config.h"
 #include "codec/json.h"
 
 namespace pgherd {
@@ -8,7 +9,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Result<DynamicConfig> parse(std::string_view text) { return parse_dynamic_config(parse_json_object(text).value()); }
+Result<DynamicConfig> parse(std::string_view text) {
+    return parse_dynamic_config(parse_json_object(text).value());
+}
 std::string mistake(std::string_view text) {
     auto result = parse(text);
     return result ? "understood" : result.error().message;
@@ -47,7 +50,9 @@ TEST(DynamicConfig, ReadsEverySpellingOfABoolean) {
 }
 
 TEST(DynamicConfig, ReadsTheSynchronousMode) {
-    auto mode = [](std::string text) { return parse(R"({"synchronous_mode":)" + text + "}").value().synchronous_mode; };
+    auto mode = [](std::string text) {
+        return parse(R"({"synchronous_mode":)" + text + "}").value().synchronous_mode;
+    };
     EXPECT_EQ(mode("true"), SynchronousMode::on);
     EXPECT_EQ(mode("\"on\""), SynchronousMode::on);
     EXPECT_EQ(mode("\"off\""), SynchronousMode::off);
@@ -56,26 +61,34 @@ TEST(DynamicConfig, ReadsTheSynchronousMode) {
 }
 
 TEST(DynamicConfig, KnowsTheOldNames) {
-    EXPECT_EQ(parse(R"({"master_start_timeout":60,"master_stop_timeout":"7"})").value().primary_start_timeout, 60s);
+    EXPECT_EQ(parse(R"({"master_start_timeout":60,"master_stop_timeout":"7"})").value().primary_start_timeout,
+              60s);
     EXPECT_EQ(parse(R"({"master_stop_timeout":7})").value().primary_stop_timeout, 7s);
-    EXPECT_EQ(parse(R"({"master_start_timeout":60,"primary_start_timeout":5})").value().primary_start_timeout, 5s);
+    EXPECT_EQ(parse(R"({"master_start_timeout":60,"primary_start_timeout":5})").value().primary_start_timeout,
+              5s);
     EXPECT_TRUE(parse(R"({"permanent_slots":{"a":null}})").value().slots.contains("a"));
     EXPECT_TRUE(parse(R"({"permanent_replication_slots":{"a":{}}})").value().slots.contains("a"));
 }
 
 TEST(DynamicConfig, TurnsParametersIntoConfigurationText) {
-    auto config = parse(R"({"postgresql":{"parameters":{"a":true,"b":false,"c":100,"d":0.9,"e":"128MB","f":null},)"
-                        R"("use_pg_rewind":"off","pg_hba":["local all all trust"],"recovery_conf":{"restore_command":"cp %f %p"}}})")
-                      .value();
-    EXPECT_EQ(config.parameters, (std::map<std::string, std::string>{{"a", "on"}, {"b", "off"}, {"c", "100"}, {"d", "0.9"}, {"e", "128MB"}}));
+    auto config =
+        parse(
+            R"({"postgresql":{"parameters":{"a":true,"b":false,"c":100,"d":0.9,"e":"128MB","f":null},)"
+            R"("use_pg_rewind":"off","pg_hba":["local all all trust"],"recovery_conf":{"restore_command":"cp %f %p"}}})")
+            .value();
+    EXPECT_EQ(config.parameters, (std::map<std::string, std::string>{
+                                     {"a", "on"}, {"b", "off"}, {"c", "100"}, {"d", "0.9"}, {"e", "128MB"}}));
     EXPECT_FALSE(config.use_pg_rewind);
     EXPECT_EQ(config.pg_hba, std::vector<std::string>{"local all all trust"});
     EXPECT_EQ(config.recovery_conf.at("restore_command"), "cp %f %p");
 }
 
 TEST(DynamicConfig, ReadsSlots) {
-    auto config = parse(R"({"slots":{"p":null,"q":{"type":"physical"},"l":{"type":"logical","database":"d","plugin":"pgoutput"},)"
-                        R"("guessed":{"database":"d","plugin":"x"}},"ignore_slots":[{"name":"x","type":"logical"}]})").value();
+    auto config =
+        parse(
+            R"({"slots":{"p":null,"q":{"type":"physical"},"l":{"type":"logical","database":"d","plugin":"pgoutput"},)"
+            R"("guessed":{"database":"d","plugin":"x"}},"ignore_slots":[{"name":"x","type":"logical"}]})")
+            .value();
     EXPECT_FALSE(config.slots.at("p").logical);
     EXPECT_FALSE(config.slots.at("q").logical);
     EXPECT_TRUE(config.slots.at("l").logical);
@@ -84,7 +97,9 @@ TEST(DynamicConfig, ReadsSlots) {
 }
 
 TEST(DynamicConfig, ReadsAStandbyCluster) {
-    auto config = parse(R"({"standby_cluster":{"host":"a,b","port":"5433","create_replica_methods":["basebackup"]}})").value();
+    auto config =
+        parse(R"({"standby_cluster":{"host":"a,b","port":"5433","create_replica_methods":["basebackup"]}})")
+            .value();
     EXPECT_EQ(config.standby_cluster->host, "a,b");
     EXPECT_EQ(config.standby_cluster->port, 5433);
     EXPECT_FALSE(parse(R"({"standby_cluster":{}})").value().standby_cluster);
@@ -92,19 +107,28 @@ TEST(DynamicConfig, ReadsAStandbyCluster) {
 }
 
 TEST(DynamicConfig, NamesTheKeyOfAMistake) {
-    EXPECT_EQ(mistake(R"({"ttl":"soon"})"), "key \"ttl\": expected seconds, but \"soon\" does not begin with a number");
+    EXPECT_EQ(mistake(R"({"ttl":"soon"})"),
+              "key \"ttl\": expected seconds, but \"soon\" does not begin with a number");
     EXPECT_EQ(mistake(R"({"ttl":true})"), "key \"ttl\": expected seconds, got true");
     EXPECT_EQ(mistake(R"({"pause":"maybe"})"), "key \"pause\": expected true or false, got \"maybe\"");
-    EXPECT_EQ(mistake(R"({"synchronous_mode":"all"})"), "key \"synchronous_mode\": expected off, on or quorum, got \"all\"");
-    EXPECT_EQ(mistake(R"({"postgresql":[]})"), "key \"postgresql\": expected a section (a mapping), got a list");
+    EXPECT_EQ(mistake(R"({"synchronous_mode":"all"})"),
+              "key \"synchronous_mode\": expected off, on or quorum, got \"all\"");
+    EXPECT_EQ(mistake(R"({"postgresql":[]})"),
+              "key \"postgresql\": expected a section (a mapping), got a list");
     EXPECT_EQ(mistake(R"({"postgresql":{"parameters":{"a":[1]}}})"),
               "key \"postgresql.parameters.a\": expected a text or a number, got a list");
-    EXPECT_EQ(mistake(R"({"postgresql":{"pg_hba":"x"}})"), "key \"postgresql.pg_hba\": expected a list, got \"x\"");
-    EXPECT_EQ(mistake(R"({"slots":{"a":{"type":"logical"}}})"), "key \"slots.a.database\": missing; a logical slot belongs to a database");
-    EXPECT_EQ(mistake(R"({"slots":{"a":{"type":"odd"}}})"), "key \"slots.a.type\": expected one of physical, logical, got \"odd\"");
-    EXPECT_EQ(mistake(R"({"ignore_slots":[1]})"), "key \"ignore_slots[0]\": expected name, type, database or plugin, got 1");
-    EXPECT_EQ(mistake(R"({"standby_cluster":{"host":"a","port":0}})"), "key \"standby_cluster.port\": expected a port (1 to 65535), got 0");
-    EXPECT_EQ(mistake(R"({"synchronous_node_count":99999999999})"), "key \"synchronous_node_count\": 99999999999 is out of range");
+    EXPECT_EQ(mistake(R"({"postgresql":{"pg_hba":"x"}})"),
+              "key \"postgresql.pg_hba\": expected a list, got \"x\"");
+    EXPECT_EQ(mistake(R"({"slots":{"a":{"type":"logical"}}})"),
+              "key \"slots.a.database\": missing; a logical slot belongs to a database");
+    EXPECT_EQ(mistake(R"({"slots":{"a":{"type":"odd"}}})"),
+              "key \"slots.a.type\": expected one of physical, logical, got \"odd\"");
+    EXPECT_EQ(mistake(R"({"ignore_slots":[1]})"),
+              "key \"ignore_slots[0]\": expected name, type, database or plugin, got 1");
+    EXPECT_EQ(mistake(R"({"standby_cluster":{"host":"a","port":0}})"),
+              "key \"standby_cluster.port\": expected a port (1 to 65535), got 0");
+    EXPECT_EQ(mistake(R"({"synchronous_node_count":99999999999})"),
+              "key \"synchronous_node_count\": 99999999999 is out of range");
 }
 
 TEST(DynamicConfig, KeepsTheDocumentAsItIs) {

@@ -1,21 +1,25 @@
-#include <gtest/gtest.h>
-
 #include "codec/json.h"
+
+#include <gtest/gtest.h>
 
 namespace pgherd {
 namespace {
 
-JsonObject object(std::string_view text) { return parse_json_object(text).value(); }
+JsonObject object(std::string_view text) {
+    return parse_json_object(text).value();
+}
 
 TEST(Json, WritesCompactTextAsPatroniDoes) {
-    auto text = R"({"a":[1,-2,0.9,1e+21,5.0],"b":{},"c":[],"d":null,"e":true,"f":"x\ny","g":18446744073709551615})";
+    auto text =
+        R"({"a":[1,-2,0.9,1e+21,5.0],"b":{},"c":[],"d":null,"e":true,"f":"x\ny","g":18446744073709551615})";
     EXPECT_EQ(to_text(parse_json(text).value()), text);
     EXPECT_EQ(to_text(parse_json(" { \"a\" : [ 1 , 2 ] } \n").value()), R"({"a":[1,2]})");
 }
 
 TEST(Json, WritesOneKeyALineForPeople) {
-    EXPECT_EQ(to_pretty(object(R"({"a":{"b":[1,"x"]},"c":{},"d":[]})")),
-              "{\n  \"a\": {\n    \"b\": [\n      1,\n      \"x\"\n    ]\n  },\n  \"c\": {},\n  \"d\": []\n}");
+    EXPECT_EQ(
+        to_pretty(object(R"({"a":{"b":[1,"x"]},"c":{},"d":[]})")),
+        "{\n  \"a\": {\n    \"b\": [\n      1,\n      \"x\"\n    ]\n  },\n  \"c\": {},\n  \"d\": []\n}");
 }
 
 TEST(Json, SaysWhereItIsWrong) {
@@ -38,8 +42,11 @@ TEST(Json, RefusesBrokenText) {
 
 TEST(MergePatch, MergesDeletesAndReplaces) {
     auto document = object(R"({"ttl":30,"postgresql":{"parameters":{"a":"1","b":"2"}},"x":[1]})");
-    EXPECT_TRUE(merge_patch(document, object(R"({"ttl":null,"postgresql":{"parameters":{"a":3,"c":4}},"x":[2],"y":{"z":null}})")));
-    EXPECT_EQ(to_text(document), R"({"postgresql":{"parameters":{"a":3,"b":"2","c":4}},"x":[2],"y":{"z":null}})");
+    EXPECT_TRUE(merge_patch(
+        document,
+        object(R"({"ttl":null,"postgresql":{"parameters":{"a":3,"c":4}},"x":[2],"y":{"z":null}})")));
+    EXPECT_EQ(to_text(document),
+              R"({"postgresql":{"parameters":{"a":3,"b":"2","c":4}},"x":[2],"y":{"z":null}})");
 }
 
 TEST(MergePatch, SaysWhetherAnythingChanged) {

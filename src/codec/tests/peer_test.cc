@@ -1,16 +1,18 @@
-#include <gtest/gtest.h>
-
 #include "codec/peer.h"
+
+#include <gtest/gtest.h>
 
 namespace pgherd {
 namespace {
 
 TEST(PeerStatus, ReadsAPatroniReplica) {
-    auto peer = parse_peer_status(
-        R"({"state":"running","postmaster_start_time":"2026-01-01 00:00:00.000001+00:00","role":"replica","server_version":150020,)"
-        R"("xlog":{"received_location":67109248,"replayed_location":67109000,"replayed_timestamp":null,"paused":false},"timeline":3,)"
-        R"("replication_state":"streaming","dcs_last_seen":1767225600,"tags":{"failover_priority":2},)"
-        R"("database_system_identifier":"7123456789012345678","patroni":{"version":"4.1.4","scope":"c1","name":"b"}})").value();
+    auto peer =
+        parse_peer_status(
+            R"({"state":"running","postmaster_start_time":"2026-01-01 00:00:00.000001+00:00","role":"replica","server_version":150020,)"
+            R"("xlog":{"received_location":67109248,"replayed_location":67109000,"replayed_timestamp":null,"paused":false},"timeline":3,)"
+            R"("replication_state":"streaming","dcs_last_seen":1767225600,"tags":{"failover_priority":2},)"
+            R"("database_system_identifier":"7123456789012345678","patroni":{"version":"4.1.4","scope":"c1","name":"b"}})")
+            .value();
     EXPECT_EQ(peer.state, MemberState::running);
     EXPECT_EQ(peer.role, Role::replica);
     EXPECT_TRUE(peer.in_recovery);
@@ -21,7 +23,9 @@ TEST(PeerStatus, ReadsAPatroniReplica) {
 }
 
 TEST(PeerStatus, KnowsAPrimaryByItsLocation) {
-    auto peer = parse_peer_status(R"({"role":"replica","wal":{"location":5},"watchdog_failed":true,"pause":true})").value();
+    auto peer =
+        parse_peer_status(R"({"role":"replica","wal":{"location":5},"watchdog_failed":true,"pause":true})")
+            .value();
     EXPECT_FALSE(peer.in_recovery);
     EXPECT_EQ(peer.position, (WalPosition{{0}, {5}}));
     EXPECT_TRUE(peer.watchdog_failed);
@@ -36,19 +40,23 @@ TEST(PeerStatus, SaysWhetherThePeerMayLead) {
 }
 
 TEST(PeerStatus, CountsAsUnreachableWithoutAPosition) {
-    EXPECT_EQ(parse_peer_status(R"({"state":"starting","role":"replica"})").error().code, ErrorCode::unavailable);
+    EXPECT_EQ(parse_peer_status(R"({"state":"starting","role":"replica"})").error().code,
+              ErrorCode::unavailable);
     for (auto text : {"", "{", "[]", "<html>", "\xff"}) EXPECT_FALSE(parse_peer_status(text)) << text;
-    EXPECT_TRUE(parse_peer_status(R"({"xlog":{"received_location":-1,"replayed_location":"x"},"timeline":-4,"tags":7,"role":[]})"));
+    EXPECT_TRUE(parse_peer_status(
+        R"({"xlog":{"received_location":-1,"replayed_location":"x"},"timeline":-4,"tags":7,"role":[]})"));
 }
 
 TEST(FailsafeMessage, ReadsWhatItWrites) {
-    auto text = R"({"name":"a","conn_url":"postgres://a:5432/postgres","api_url":"http://a:8008/patroni","slots":{"b":17}})";
+    auto text =
+        R"({"name":"a","conn_url":"postgres://a:5432/postgres","api_url":"http://a:8008/patroni","slots":{"b":17}})";
     EXPECT_EQ(write_failsafe_message(parse_failsafe_message(text).value()), text);
     EXPECT_TRUE(parse_failsafe_message(R"({"name":"a","conn_url":"x","api_url":"y"})"));
 }
 
 TEST(FailsafeMessage, NeedsNameAndUrls) {
-    EXPECT_EQ(parse_failsafe_message(R"({"name":"a","conn_url":"x"})").error().message, "key \"api_url\": missing");
+    EXPECT_EQ(parse_failsafe_message(R"({"name":"a","conn_url":"x"})").error().message,
+              "key \"api_url\": missing");
     for (auto text : {"", "{}", "[]", R"({"name":["a"],"conn_url":"x","api_url":"y"})"})
         EXPECT_FALSE(parse_failsafe_message(text)) << text;
 }

@@ -1,11 +1,13 @@
-#include <gtest/gtest.h>
-
 #include "codec/records.h"
+
+#include <gtest/gtest.h>
 
 namespace pgherd {
 namespace {
 
-MemberName name(const char* text) { return MemberName(text); }
+MemberName name(const char* text) {
+    return MemberName(text);
+}
 
 // What Patroni 4.1 members write.
 constexpr auto kPrimary =
@@ -39,11 +41,13 @@ TEST(MemberRecord, ReadsAPatroniPrimary) {
 }
 
 TEST(MemberRecord, WritesExactlyWhatItRead) {
-    for (auto text : {kPrimary, kReplica}) EXPECT_EQ(write_member(parse_member(name("a"), text).value()), text);
+    for (auto text : {kPrimary, kReplica})
+        EXPECT_EQ(write_member(parse_member(name("a"), text).value()), text);
 }
 
 TEST(MemberRecord, KeepsWhatItDoesNotKnow) {
-    auto text = R"({"conn_url":"","api_url":"","state":"dancing","role":"replica","version":"9","quiet":{"a":[1]},"xlog_location":"far"})";
+    auto text =
+        R"({"conn_url":"","api_url":"","state":"dancing","role":"replica","version":"9","quiet":{"a":[1]},"xlog_location":"far"})";
     auto member = parse_member(name("a"), text).value();
     EXPECT_EQ(member.state, MemberState::stopped);
     EXPECT_EQ(member.xlog_location, std::nullopt);
@@ -51,7 +55,10 @@ TEST(MemberRecord, KeepsWhatItDoesNotKnow) {
 }
 
 TEST(MemberRecord, ReadsTheOldestForm) {
-    auto member = parse_member(name("a"), "postgres://u:p@db:5433/postgres?application_name=http%3A%2F%2Fdb%3A8008/patroni").value();
+    auto member =
+        parse_member(name("a"),
+                     "postgres://u:p@db:5433/postgres?application_name=http%3A%2F%2Fdb%3A8008/patroni")
+            .value();
     EXPECT_EQ(member.conn_url, "postgres://u:p@db:5433/postgres");
     EXPECT_EQ(member.api_url, "http://db:8008/patroni");
     EXPECT_EQ(member.host(), "db");
@@ -59,11 +66,14 @@ TEST(MemberRecord, ReadsTheOldestForm) {
 }
 
 TEST(MemberRecord, IsAnErrorWhenItIsNoObject) {
-    for (auto text : {"", "x", "[]", "1", "{", "\"postgres\""}) EXPECT_FALSE(parse_member(name("a"), text)) << text;
+    for (auto text : {"", "x", "[]", "1", "{", "\"postgres\""})
+        EXPECT_FALSE(parse_member(name("a"), text)) << text;
 }
 
 TEST(MemberRecord, LetsThePlainTagWinOverThePriority) {
-    auto tags = [](std::string text) { return parse_member(name("a"), R"({"tags":)" + text + "}").value().tags; };
+    auto tags = [](std::string text) {
+        return parse_member(name("a"), R"({"tags":)" + text + "}").value().tags;
+    };
     EXPECT_TRUE(tags(R"({"nofailover":false,"failover_priority":0})").may_lead());
     EXPECT_FALSE(tags(R"({"nofailover":true,"failover_priority":5})").may_lead());
     EXPECT_FALSE(tags(R"({"failover_priority":"0"})").may_lead());
@@ -96,24 +106,30 @@ TEST(FailoverRecord, RefusesAScheduleWithoutAZone) {
 }
 
 TEST(SyncRecord, ReadsWhatItWrites) {
-    for (auto text : {R"({"leader":"a","quorum":1,"sync_standby":"b,c"})", R"({"leader":null,"quorum":0,"sync_standby":null})",
+    for (auto text : {R"({"leader":"a","quorum":1,"sync_standby":"b,c"})",
+                      R"({"leader":null,"quorum":0,"sync_standby":null})",
                       R"({"leader":"a","quorum":0,"sync_standby":null})"})
         EXPECT_EQ(write_sync(parse_sync(text).value()), text);
-    EXPECT_EQ(write_sync({name("a"), 0, {name("c"), name("b")}, {}}), R"({"leader":"a","quorum":0,"sync_standby":"b,c"})");
+    EXPECT_EQ(write_sync({name("a"), 0, {name("c"), name("b")}, {}}),
+              R"({"leader":"a","quorum":0,"sync_standby":"b,c"})");
     EXPECT_EQ(parse_sync(R"({"leader":"a","sync_standby":"c, b"})").value().standbys.front(), name("b"));
-    for (auto text : {"", "[]", R"({"leader":{}})", R"({"quorum":"many"})"}) EXPECT_FALSE(parse_sync(text)) << text;
+    for (auto text : {"", "[]", R"({"leader":{}})", R"({"quorum":"many"})"})
+        EXPECT_FALSE(parse_sync(text)) << text;
 }
 
 TEST(StatusRecord, ReadsWhatItWrites) {
-    for (auto text : {R"({"optime":22370648,"slots":{"p0":22370648},"retain_slots":["p0"]})", R"({"slots":{},"retain_slots":[]})"})
+    for (auto text : {R"({"optime":22370648,"slots":{"p0":22370648},"retain_slots":["p0"]})",
+                      R"({"slots":{},"retain_slots":[]})"})
         EXPECT_EQ(write_status(parse_status(text).value()), text);
     EXPECT_EQ(parse_status("22370648").value().optime, Lsn{22370648});
-    EXPECT_EQ(parse_status(R"({"optime":"x","slots":{"a":-1,"b":[]},"retain_slots":3})").value().slots.size(), 0u);
+    EXPECT_EQ(parse_status(R"({"optime":"x","slots":{"a":-1,"b":[]},"retain_slots":3})").value().slots.size(),
+              0u);
     for (auto text : {"", "[]", "-1", "null"}) EXPECT_FALSE(parse_status(text)) << text;
 }
 
 TEST(HistoryRecord, ReadsWhatItWrites) {
-    auto text = R"([[1,25623960,"no recovery target specified"],[2,25624344,"no recovery target specified","2026-01-02T03:04:05+00:00","b"]])";
+    auto text =
+        R"([[1,25623960,"no recovery target specified"],[2,25624344,"no recovery target specified","2026-01-02T03:04:05+00:00","b"]])";
     auto history = parse_history(text).value();
     EXPECT_EQ(history.size(), 2u);
     EXPECT_EQ(history[1].leader, name("b"));
@@ -122,7 +138,10 @@ TEST(HistoryRecord, ReadsWhatItWrites) {
 }
 
 TEST(HistoryRecord, SkipsLinesThatItCannotRead) {
-    EXPECT_EQ(parse_history(R"([[0,1,"x"],[1],[1,-1,"x"],3,[5000000000,1,"x"],[2,3,"x",null,null]])").value().size(), 1u);
+    EXPECT_EQ(parse_history(R"([[0,1,"x"],[1],[1,-1,"x"],3,[5000000000,1,"x"],[2,3,"x",null,null]])")
+                  .value()
+                  .size(),
+              1u);
     EXPECT_FALSE(parse_history("{}"));
 }
 
@@ -131,19 +150,20 @@ StoredRecord record(std::string value, std::int64_t modified = 7, std::int64_t l
 }
 
 TEST(Cluster, IsReadFromAllItsRecords) {
-    auto view = parse_cluster(Revision(42), {{"leader", record("a", 9, 77)},
-                                             {"members/a", record(kPrimary)},
-                                             {"members/b", record(kReplica)},
-                                             {"members/c", record("broken")},
-                                             {"initialize", record("7123456789012345678")},
-                                             {"config", record(R"({"ttl":20,"loop_wait":2,"retry_timeout":3})", 5)},
-                                             {"failover", record(R"({"leader":"a"})", 6)},
-                                             {"sync", record(R"({"leader":"a","quorum":0,"sync_standby":"b"})", 8)},
-                                             {"status", record(R"({"optime":5})")},
-                                             {"optime/leader", record("4")},
-                                             {"history", record(R"([[1,2,"x"]])")},
-                                             {"failsafe", record(R"({"a":"http://a","b":"http://b"})")},
-                                             {"foreign", record("x")}});
+    auto view =
+        parse_cluster(Revision(42), {{"leader", record("a", 9, 77)},
+                                     {"members/a", record(kPrimary)},
+                                     {"members/b", record(kReplica)},
+                                     {"members/c", record("broken")},
+                                     {"initialize", record("7123456789012345678")},
+                                     {"config", record(R"({"ttl":20,"loop_wait":2,"retry_timeout":3})", 5)},
+                                     {"failover", record(R"({"leader":"a"})", 6)},
+                                     {"sync", record(R"({"leader":"a","quorum":0,"sync_standby":"b"})", 8)},
+                                     {"status", record(R"({"optime":5})")},
+                                     {"optime/leader", record("4")},
+                                     {"history", record(R"([[1,2,"x"]])")},
+                                     {"failsafe", record(R"({"a":"http://a","b":"http://b"})")},
+                                     {"foreign", record("x")}});
     EXPECT_EQ(view.revision, Revision(42));
     EXPECT_TRUE(view.led_by(name("a")));
     EXPECT_EQ(view.leader->modified, Revision(9));
@@ -188,9 +208,10 @@ TEST(Cluster, ReadsTheOldPositionWhenThereIsNoStatus) {
 }
 
 TEST(Cluster, SurvivesAnyGarbageInAnyRecord) {
-    for (auto text : {"", "{", "[]", "null", "1e999", "{\"leader\":1}", "\xff\xfe", "[[[[]]]]", "{\"config\":{}}", "postgres://"})
-        for (auto key : {"leader", "members/x", "members/", "initialize", "config", "failover", "sync", "status", "optime/leader",
-                         "history", "failsafe"})
+    for (auto text : {"", "{", "[]", "null", "1e999", "{\"leader\":1}", "\xff\xfe", "[[[[]]]]",
+                      "{\"config\":{}}", "postgres://"})
+        for (auto key : {"leader", "members/x", "members/", "initialize", "config", "failover", "sync",
+                         "status", "optime/leader", "history", "failsafe"})
             parse_cluster(Revision(1), {{key, record(text)}});
 }
 

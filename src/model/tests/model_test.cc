@@ -36,7 +36,8 @@ TEST(Member, TakesHostAndPortFromItsUrl) {
 }
 
 TEST(Member, HasNoHostWithAMalformedUrl) {
-    for (auto url : {"", "postgres://", "db:5432", "postgres://:5432/x", "postgres://db:port/x", "postgres://[::1/x"}) {
+    for (auto url :
+         {"", "postgres://", "db:5432", "postgres://:5432/x", "postgres://db:port/x", "postgres://[::1/x"}) {
         EXPECT_EQ(member_at(url).host(), "") << url;
         EXPECT_EQ(member_at(url).port(), 5432) << url;
     }

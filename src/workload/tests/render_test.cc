@@ -21,8 +21,15 @@ ClusterSpec cluster_spec() {
 }
 
 MemberSpec member_spec() {
-    return {.name = MemberName("demo-1"), .host = "127.0.0.1", .postgres_port = 5433, .rest_port = 8009, .data_dir = "/srv/demo/a b",
-            .bin_dir = "/usr/lib/postgresql/15/bin", .socket_dir = "/srv/demo/run", .run_as = "postgres", .log_dir = "/srv/demo/log"};
+    return {.name = MemberName("demo-1"),
+            .host = "127.0.0.1",
+            .postgres_port = 5433,
+            .rest_port = 8009,
+            .data_dir = "/srv/demo/a b",
+            .bin_dir = "/usr/lib/postgresql/15/bin",
+            .socket_dir = "/srv/demo/run",
+            .run_as = "postgres",
+            .log_dir = "/srv/demo/log"};
 }
 
 AgentConfig read_back(const ClusterSpec& cluster, const MemberSpec& member) {
@@ -69,7 +76,8 @@ TEST(RenderAgentYaml, LeavesOutWhatIsNotSaid) {
 
 TEST(RenderAgentYaml, RendersEtcd) {
     ClusterSpec cluster = cluster_spec();
-    cluster.store = EtcdStore{{{"10.0.0.1", 2379}, {"fe80::1", 2380}}, true, {"ca", "cert", "key", "pw", true}, "u", "p"};
+    cluster.store =
+        EtcdStore{{{"10.0.0.1", 2379}, {"fe80::1", 2380}}, true, {"ca", "cert", "key", "pw", true}, "u", "p"};
     auto store = read_back(cluster, member_spec()).store;
     EXPECT_EQ(store.kind, StoreKind::etcd);
     EXPECT_EQ(store.endpoints, (std::vector<Endpoint>{{"10.0.0.1", 2379}, {"fe80::1", 2380}}));
