@@ -188,6 +188,8 @@ void Agent::Impl::observe() {
     seen.cluster = mirror_.view();
     seen.store_ok = mirror_.ok();
     seen.store_silent_since = mirror_.silent_since();
+    seen.initialize_mine = seen.cluster && seen.cluster->initialize_exists && !seen.cluster->initialize &&
+                           lease_.id().value() != 0 && seen.cluster->initialize_lease == lease_.id();
     seen.lock_valid_until = lease_.valid_until();
     seen.lock_lost = lease_.lost();
     seen.failsafe_valid_until = questions_.confirmed_until();
@@ -279,7 +281,11 @@ void Agent::Impl::perform_operation(const ha::Action& action, std::string_view r
             [&](const ha::Bootstrap&) {
                 configure_postgres();
                 instance_.run(Operation::bootstrap, rule, [this](Postgres& postgres, Done<void> done) {
-                    postgres.bootstrap(instance_.progress_sink(), std::move(done));
+                    // There is no lock yet: what is ours is `initialize`, as long as our lease.
+                    postgres.arm(lease_.end(), alive_([this, &postgres, done = std::move(done)](Status armed) mutable {
+                        if (!armed) return done(std::move(armed));
+                        postgres.bootstrap(instance_.progress_sink(), std::move(done));
+                    }));
                 }, true);
             },
             [&](const ha::Clone& clone) {
@@ -526,6 +532,7 @@ Agent::~Agent() = default;
 void Agent::start() { impl_->start(); }
 void Agent::shutdown(Then done) { impl_->shutdown(std::move(done)); }
 void Agent::reload(AgentConfig config) { impl_->reload(std::move(config)); }
+void Agent::on_reload(std::function<void()> call) { impl_->requests_.on_reload = std::move(call); }
 void Agent::handle(HttpRequest request, std::move_only_function<void(HttpResponse)> reply) {
     impl_->rest_.handle(std::move(request), std::move(reply));
 }

@@ -1,7 +1,9 @@
 // The agent of one member (see README.md). Owns no thread and no clock: everything comes through ports.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "agent/commands.h"
 #include "agent/rest.h"
@@ -41,6 +43,8 @@ class Agent {
     // SIGTERM: hands the lock over or releases it, stops PostgreSQL (unless paused), ends the lease.
     void shutdown(Then done);
     void reload(AgentConfig config);  // SIGHUP
+    // What to do when a user asks over REST that the configuration file be read again.
+    void on_reload(std::function<void()> call);
     void handle(HttpRequest request, std::move_only_function<void(HttpResponse)> reply);
     const AgentState& state() const;
 

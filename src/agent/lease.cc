@@ -42,6 +42,12 @@ bool Lease::holds() const {
     return lease == id_ || (next_.value() != 0 && lease == next_);
 }
 
+// This member has won the race to make the cluster, and its primary may run before there is a lock.
+bool Lease::initializes() const {
+    auto view = mirror_.view();
+    return view && id_.value() != 0 && view->initialize_exists && !view->initialize && view->initialize_lease == id_;
+}
+
 bool Lease::lost() const {
     auto view = mirror_.view();
     return view && !view->led_by(self_);
@@ -111,7 +117,7 @@ void Lease::keep() {
 
 void Lease::renewed(Instant sent, Duration ttl) {
     valid_until_ = std::max(valid_until_, sent + ttl);
-    if (holds()) arm(valid_until_ - fence_margin(ttl_));
+    if (holds() || initializes()) arm(end());
 }
 
 void Lease::arm(Instant until) {

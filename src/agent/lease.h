@@ -46,6 +46,8 @@ class Lease {
     bool holds() const;
     // Until when we may run a primary on the strength of the lock; the epoch when not at all.
     Instant valid_until() const { return holds() ? armed_until_ : Instant{}; }
+    // Until when what hangs on the lease is ours, with the guard's margin taken off.
+    Instant end() const { return valid_until_ - fence_margin(ttl_); }
     // The store has said that the lock is not ours.
     bool lost() const;
 
@@ -56,6 +58,7 @@ class Lease {
     void retake(LeaseId lease);
     void renewed(Instant sent, Duration ttl);
     void arm(Instant until);
+    bool initializes() const;
     Duration call_limit() const;
 
     MemberName self_;

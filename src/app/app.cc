@@ -1,0 +1,93 @@
+#include "app/app.h"
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "agent/state.h"
+#include "ctl/ctl.h"
+#include "local/local.h"
+#include "writes/writes.h"
+
+namespace pgherd::app {
+namespace {
+
+constexpr std::string_view kVersion = PGHERD_VERSION;
+
+struct Command {
+    std::string_view name;
+    std::string_view summary;  // empty = not shown
+    int (*run)(const std::vector<std::string>& args);
+};
+
+int print_version(const std::vector<std::string>&) {
+    fmt::print("pgherd {} (compatible with Patroni {})\n", kVersion, agent::kPatroniVersion);
+    return 0;
+}
+
+int print_help(const std::vector<std::string>&);
+
+constexpr std::array kCommands{
+    Command{"up", "start a cluster on this machine and show it",
+            [](const std::vector<std::string>& args) { return local::up_main(args); }},
+    Command{"down", "stop a cluster that `up` has started",
+            [](const std::vector<std::string>& args) { return local::down_main(args); }},
+    Command{"ctl", "look at a cluster and steer it: list, switchover, restart, … (patronictl's commands)",
+            [](const std::vector<std::string>& args) { return ctl::ctl_main(args); }},
+    Command{"agent", "run one member of a cluster from its configuration file", agent_main},
+    Command{"writes", "write all the time and report what was acknowledged and what was lost",
+            [](const std::vector<std::string>& args) { return writes::writes_main(args); }},
+    Command{"version", "print the version", print_version},
+    Command{"help", "print this text", print_help},
+    Command{"brain", "", brain_main},
+};
+
+int print_help(const std::vector<std::string>&) {
+    fmt::print(
+        "pgherd runs PostgreSQL as a herd: one primary, standbys that follow it, and a new primary when it dies.\n\n"
+        "usage: pgherd COMMAND [OPTIONS]\n\n");
+    for (const Command& command : kCommands)
+        if (!command.summary.empty()) fmt::print("  {:<9}{}\n", command.name, command.summary);
+    fmt::print(
+        "\nexamples:\n"
+        "  pgherd up                          three members on this machine\n"
+        "  pgherd ctl list                    who leads, who follows, how far behind\n"
+        "  pgherd ctl switchover --force      hand over to a standby\n"
+        "  pgherd agent /etc/pgherd/a.yml     one member, as Patroni would run it\n\n"
+        "`pgherd COMMAND --help` tells more.\n");
+    return 0;
+}
+
+const Command* find(std::string_view name) {
+    for (const Command& command : kCommands)
+        if (command.name == name) return &command;
+    return nullptr;
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& args) {
+    std::signal(SIGPIPE, SIG_IGN);
+    std::vector<std::string> rest(args.begin() + (args.empty() ? 0 : 1), args.end());
+    if (!args.empty() && std::filesystem::path(args[0]).filename() == "patronictl") return ctl::ctl_main(rest);
+    if (rest.empty()) {
+        print_help(rest);
+        return 2;
+    }
+    std::string name = rest.front();
+    rest.erase(rest.begin());
+    if (name == "--help" || name == "-h") name = "help";
+    if (name == "--version" || name == "-V") name = "version";
+    const Command* command = find(name);
+    if (!command) {
+        fmt::print(stderr, "pgherd: there is no command \"{}\"; `pgherd help` lists them\n", name);
+        return 2;
+    }
+    return command->run(rest);
+}
+
+}  // namespace pgherd::app

@@ -1,0 +1,165 @@
+// The brain: the agent with real ports around it. Started by the guard, and started again when it dies.
+//
+// Before it begins it makes sure that it can work at all: the store answers and no other member of its name is alive. When it
+// finds PostgreSQL running (its predecessor crashed) it begins at once, whatever the store does.
+#include <csignal>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "agent/agent.h"
+#include "app/app.h"
+#include "codec/agent_config.h"
+#include "codec/records.h"
+#include "eventloop/log.h"
+#include "eventloop/loop.h"
+#include "eventloop/signals.h"
+#include "guard/client.h"
+#include "http/peer_client.h"
+#include "http/server.h"
+#include "postgres/local_postgres.h"
+#include "store_etcd/store_etcd.h"
+#include "store_sqlite/store_sqlite.h"
+
+namespace pgherd::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kStorePatience = 10s;  // at the start of a member that does not run yet
+
+Result<std::unique_ptr<Store>> open_store(EventLoop& loop, const AgentConfig& config) {
+    switch (config.store.kind) {
+        case StoreKind::sqlite: return open_sqlite_store(loop, config.store.path);
+        case StoreKind::etcd: return open_etcd_store(loop, config.store, config.key_prefix());
+        case StoreKind::kubernetes: break;
+    }
+    return fail(ErrorCode::invalid, "the kubernetes store is not part of this version");
+}
+
+class Brain {
+ public:
+    Brain(AgentConfig config, std::string path, LogLevel level)
+        : config_(std::move(config)), path_(std::move(path)),
+          log_(config_.name.text(), level, config_.log.json ? LogFormat::json : LogFormat::plain),
+          peers_(loop_, config_.ctl) {}
+
+    int run();
+
+ private:
+    Status prepare();
+    Status check_store();
+    Status check_name(const Snapshot& snapshot);
+    void on_signal(int number);
+    void reload();
+    void end(int code);
+
+    AgentConfig config_;
+    std::string path_;
+    EventLoop loop_;
+    LogWriter log_;
+    HttpPeers peers_;
+    std::unique_ptr<Store> store_;
+    std::unique_ptr<LocalPostgres> postgres_;
+    std::unique_ptr<agent::Agent> agent_;
+    std::unique_ptr<HttpServer> server_;
+    std::unique_ptr<Signals> signals_;
+    int exit_code_ = 0;
+};
+
+int Brain::run() {
+    if (auto prepared = prepare(); !prepared) {
+        fmt::print(stderr, "pgherd agent: {}\n", prepared.error().message);
+        return 1;
+    }
+    agent_->start();
+    postgres_->ready();
+    loop_.run();
+    // The server first: its handlers call the agent.
+    server_.reset();
+    agent_.reset();
+    return exit_code_;
+}
+
+Status Brain::prepare() {
+    PGHERD_TRY(store_, open_store(loop_, config_));
+    PGHERD_TRY(auto guard, guard::Client::from_environment());
+    PGHERD_TRY(postgres_, LocalPostgres::create(loop_, config_, std::move(guard), log_));
+    if (!postgres_->postmaster_found()) PGHERD_CHECK(check_store());
+    agent_ = std::make_unique<agent::Agent>(config_, agent::Ports{loop_.clock(), loop_.random(), *store_, *postgres_, peers_, log_},
+                                            [this](std::string why) {
+                                                log_.error("agent-gives-up", why);
+                                                fmt::print(stderr, "pgherd agent: {}\n", why);
+                                                end(1);
+                                            });
+    agent_->on_reload([this] { reload(); });
+    HttpServerOptions options{.listen = config_.restapi.listen, .tls = config_.restapi.tls, .verify_client = config_.restapi.verify_client};
+    auto handler = [this](HttpRequest request, std::move_only_function<void(HttpResponse)> reply) {
+        agent_->handle(std::move(request), std::move(reply));
+    };
+    PGHERD_TRY(server_, HttpServer::listen(loop_, std::move(options), handler));
+    signals_ = std::make_unique<Signals>(loop_, std::vector{SIGTERM, SIGINT, SIGHUP}, [this](int number) { on_signal(number); });
+    return {};
+}
+
+Status Brain::check_store() {
+    std::optional<Result<SnapshotPtr>> answer;
+    store_->load(loop_.clock().now() + kStorePatience, [&](Result<SnapshotPtr> result) { answer = std::move(result); });
+    loop_.run_until([&] { return answer.has_value(); }, kStorePatience + 1s);
+    if (!answer) return fail(ErrorCode::timeout, "cannot read the state of the cluster: " + store_->describe() + " does not answer");
+    if (!*answer)
+        return std::unexpected(with_context(answer->error(), fmt::format("cannot read the state of cluster \"{}\"", config_.scope)));
+    return check_name(***answer);
+}
+
+// Two agents of one name would take the lock from each other.
+Status Brain::check_name(const Snapshot& snapshot) {
+    auto record = snapshot.records.find("members/" + config_.name.text());
+    if (record == snapshot.records.end()) return {};
+    auto member = parse_member(config_.name, record->second.value);
+    if (!member || member->api_url.empty()) return {};
+    std::optional<bool> alive;
+    peers_.ask(member->api_url, loop_.clock().now() + 2s, [&](Result<PeerStatus> result) { alive = result.has_value(); });
+    loop_.run_until([&] { return alive.has_value(); }, 3s);
+    if (!alive.value_or(false)) return {};
+    return fail(ErrorCode::conflict, fmt::format("a member named \"{}\" is running already and answers at {}; give this one another name",
+                                                 config_.name.text(), member->api_url));
+}
+
+void Brain::on_signal(int number) {
+    if (number == SIGHUP) return reload();
+    agent_->shutdown([this] { end(0); });
+}
+
+void Brain::reload() {
+    auto config = load_agent_config(path_, current_environment());
+    if (!config) {
+        log_.error("reload-refused", "the old configuration stays: " + config.error().message);
+        return;
+    }
+    if (auto tls = server_->reload_tls(config->restapi.tls, config->restapi.verify_client); !tls)
+        log_.error("reload-refused", "the old certificates stay: " + tls.error().message);
+    log_.info("reload", "read " + config->source + " again");
+    agent_->reload(std::move(*config));
+}
+
+void Brain::end(int code) {
+    exit_code_ = code;
+    loop_.stop();
+}
+
+}  // namespace
+
+int brain_main(const std::vector<std::string>& args) {
+    std::string path = args.empty() ? "" : args.front();
+    auto config = load_agent_config(path, current_environment());
+    if (!config) {
+        fmt::print(stderr, "pgherd agent: {}\n", config.error().message);
+        return 1;
+    }
+    auto level = parse_log_level(config->log.level);
+    return Brain(std::move(*config), path, level.value_or(LogLevel::info)).run();
+}
+
+}  // namespace pgherd::app
