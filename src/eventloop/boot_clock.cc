@@ -1,6 +1,7 @@
 #include "eventloop/boot_clock.h"
 
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -53,9 +54,9 @@ class BootTimers::Calls : public std::enable_shared_from_this<Calls> {
 
  private:
     void ring() {
+        // Not by Asio, which would wait: setting the alarm anew may have taken the ring back in the meantime.
         std::uint64_t expirations = 0;
-        boost::system::error_code ignored;
-        descriptor_.read_some(boost::asio::buffer(&expirations, sizeof expirations), ignored);
+        [[maybe_unused]] const auto size = ::read(descriptor_.native_handle(), &expirations, sizeof expirations);
         // Only what was there when the alarm rang: a call that asks for another one at once must not starve the loop.
         const Instant now = boottime_now();
         const std::uint64_t newest = next_order_;

@@ -90,6 +90,27 @@ TEST(BootTimers, ACallMayCancelTheNextOneAndAskForMore) {
     EXPECT_FALSE(cancelled_came);
 }
 
+TEST(BootTimers, AnAlarmThatIsTakenBackWhenItHasRungStopsNobody) {
+    EventLoop loop;
+    Clock& clock = loop.clock();
+    const Instant start = clock.now();
+    bool first = false;
+    Timer rung = clock.call_at(start + 1ms, [] {});
+    Timer later;
+    loop.post([&] {
+        while (clock.now() < start + 5ms) {
+        }
+        // The reactor has to see the ring before the alarm is set anew: so from a second step.
+        loop.post([&] {
+            rung.reset();
+            later = clock.call_at(start + 1h, [] {});
+            loop.post([&] { loop.post([&] { first = true; }); });
+        });
+    });
+    EXPECT_TRUE(loop.run_until([&] { return first; }, 5s));
+    EXPECT_LT(clock.now() - start, 4s);
+}
+
 TEST(BootTimers, TimersMayOutliveTheLoop) {
     Timer timer;
     {
