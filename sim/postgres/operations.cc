@@ -274,6 +274,7 @@ void Server::open_new_timeline() {
     disk_.upstream = Upstream{};
     disk_.control = ControlState::in_production;
     recovery_ = false;
+    ++promotions_;
     append(0, false, next);  // end of recovery
     world_.trace.note(member_, "promoted", next.value, [&] { return fmt::format("to timeline {} at {}", next.value, to_string(disk_.wal.end())); });
     world_.witness.new_timeline(*this, next);

@@ -108,6 +108,7 @@ class Server {
     bool guard_alive() const { return guard_alive_; }
     std::optional<Instant> armed_until() const { return armed_until_; }
     std::size_t replayed() const { return replayed_; }
+    std::uint64_t promotions() const { return promotions_; }
     PostgresState observe(bool guard_only) const;
     const std::vector<StreamPtr>& senders() const { return sending_; }
     std::string describe() const;
@@ -244,6 +245,7 @@ class Server {
     std::optional<bool> restart_as_primary_;
     bool waiting_for_senders_ = false;
     WallTime started_;
+    std::uint64_t promotions_ = 0;
 };
 
 }  // namespace pgherd::sim

@@ -21,7 +21,11 @@ struct Pending {
 }  // namespace
 
 SimStore::SimStore(StoreServer& server, VirtualClock& clock, Random& random, std::string name)
-    : server_(server), clock_(clock), random_(random), name_(std::move(name)), alive_(std::make_shared<SimStore*>(this)) {}
+    : server_(server),
+      clock_(clock),
+      random_(random),
+      name_(std::move(name)),
+      alive_(std::make_shared<SimStore*>(this)) {}
 
 template <class Function>
 auto SimStore::while_alive(Function function) const {
@@ -36,29 +40,34 @@ bool SimStore::chance(double probability) {
 
 Duration SimStore::between(Duration low, Duration high) {
     if (high <= low) return low;
-    return low + Duration(static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>((high - low).count()) + 1)));
+    return low + Duration(static_cast<Duration::rep>(
+                     random_.below(static_cast<std::uint64_t>((high - low).count()) + 1)));
 }
 
-// --- requests --------------------------------------------------------------------------------------------------------
+// --- requests
+// --------------------------------------------------------------------------------------------------------
 
 template <class T, class Request>
 void SimStore::ask(Kind kind, Instant deadline, Done<T> done, Request request) {
     const bool in_time = deadline > clock_.now();
     const auto certainty = in_time && kind == Kind::write ? Certainty::maybe_done : Certainty::not_done;
     auto pending = std::make_shared<Pending<T>>(std::move(done));
-    pending->deadline = clock_.call_at(deadline, while_alive([pending, certainty] {
-        pending->answer(fail(ErrorCode::timeout, "the store did not answer in time", certainty));
-    }));
+    pending->deadline = clock_.call_at(
+        deadline, while_alive([pending, certainty] {
+            pending->answer(fail(ErrorCode::timeout, "the store did not answer in time", certainty));
+        }));
     if (!in_time || !faults_.reachable || chance(faults_.request_lost)) return;
 
     const Duration delay = chance(faults_.request_late) ? between(way(), faults_.late_max) : way();
     // A request that is on its way arrives, whether its sender still waits and lives or not.
-    clock_.after(delay, [weak = std::weak_ptr(alive_), &server = server_, refusing = faults_.refusing, kind, pending,
-                         request = std::move(request)]() mutable {
-        Result<T> result = refusing ? Result<T>(fail(ErrorCode::unavailable, "the store refuses to serve")) : Result<T>(request(server));
-        if (const auto sender = weak.lock()) (*sender)->send_back(kind, [pending, result = std::move(result)]() mutable {
-            pending->answer(std::move(result));
-        });
+    clock_.after(delay, [weak = std::weak_ptr(alive_), &server = server_, refusing = faults_.refusing, kind,
+                         pending, request = std::move(request)]() mutable {
+        Result<T> result = refusing ? Result<T>(fail(ErrorCode::unavailable, "the store refuses to serve"))
+                                    : Result<T>(request(server));
+        if (const auto sender = weak.lock())
+            (*sender)->send_back(kind, [pending, result = std::move(result)]() mutable {
+                pending->answer(std::move(result));
+            });
     });
 }
 
@@ -72,7 +81,8 @@ void SimStore::send_back(Kind kind, Then answer) {
 }
 
 void SimStore::load(Instant deadline, Done<SnapshotPtr> done) {
-    ask<SnapshotPtr>(Kind::read, deadline, std::move(done), [](StoreServer& server) { return server.snapshot(); });
+    ask<SnapshotPtr>(Kind::read, deadline, std::move(done),
+                     [](StoreServer& server) { return server.snapshot(); });
 }
 
 void SimStore::swap(Swap swap, Instant deadline, Done<Revision> done) {
@@ -81,23 +91,27 @@ void SimStore::swap(Swap swap, Instant deadline, Done<Revision> done) {
 }
 
 void SimStore::grant(Duration ttl, Instant deadline, Done<LeaseId> done) {
-    ask<LeaseId>(Kind::write, deadline, std::move(done), [ttl](StoreServer& server) { return server.grant(ttl); });
+    ask<LeaseId>(Kind::write, deadline, std::move(done),
+                 [ttl](StoreServer& server) { return server.grant(ttl); });
 }
 
 void SimStore::keep(LeaseId lease, Instant deadline, Done<Duration> done) {
-    ask<Duration>(Kind::write, deadline, std::move(done), [lease](StoreServer& server) { return server.keep(lease); });
+    ask<Duration>(Kind::write, deadline, std::move(done),
+                  [lease](StoreServer& server) { return server.keep(lease); });
 }
 
 void SimStore::revoke(LeaseId lease, Instant deadline, Done<void> done) {
-    ask<void>(Kind::write, deadline, std::move(done), [lease](StoreServer& server) { return server.revoke(lease); });
+    ask<void>(Kind::write, deadline, std::move(done),
+              [lease](StoreServer& server) { return server.revoke(lease); });
 }
 
-// --- watches ---------------------------------------------------------------------------------------------------------
+// --- watches
+// ---------------------------------------------------------------------------------------------------------
 
-// One watch: what its client was told last, and whether more is on its way. A delivery shows the newest state of its
-// moment, so that several changes may become one.
+// One watch: what its client was told last, and whether more is on its way. A delivery shows the newest state
+// of its moment, so that several changes may become one.
 class SimStore::Feed : public std::enable_shared_from_this<SimStore::Feed> {
- public:
+  public:
     Feed(SimStore& store, Seen seen) : store_(store), seen_(std::move(seen)) {}
 
     void begin() {
@@ -114,8 +128,8 @@ class SimStore::Feed : public std::enable_shared_from_this<SimStore::Feed> {
     void notice_faults() {
         if (connected()) return deliver_soon();
         store_.clock_.after(store_.faults_.watch_breaks_after, once_alive([this] {
-            if (!connected()) fall_apart("the connection is lost");
-        }));
+                                if (!connected()) fall_apart("the connection is lost");
+                            }));
     }
     void fall_apart(const char* why) {
         if (ended_ || broken_) return;
@@ -126,10 +140,11 @@ class SimStore::Feed : public std::enable_shared_from_this<SimStore::Feed> {
     void deliver_soon() {
         if (under_way_ || ended_) return;
         under_way_ = true;
-        store_.clock_.after(store_.between(Duration{}, store_.faults_.watch_delay_max), once_alive([this] { deliver(); }));
+        store_.clock_.after(store_.between(Duration{}, store_.faults_.watch_delay_max),
+                            once_alive([this] { deliver(); }));
     }
 
- private:
+  private:
     bool connected() const { return store_.faults_.reachable && !store_.faults_.refusing; }
     void deliver() {
         under_way_ = false;
@@ -158,13 +173,13 @@ class SimStore::Feed : public std::enable_shared_from_this<SimStore::Feed> {
 };
 
 class SimStore::Handle final : public Watch {
- public:
+  public:
     explicit Handle(std::shared_ptr<Feed> feed) : feed_(std::move(feed)) {}
     ~Handle() override { feed_->end(); }
     Handle(const Handle&) = delete;
     Handle& operator=(const Handle&) = delete;
 
- private:
+  private:
     std::shared_ptr<Feed> feed_;
 };
 

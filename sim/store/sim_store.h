@@ -1,9 +1,10 @@
 // The store of a simulation: one server that holds the truth, and a client for each who talks to it.
 //
-// `StoreServer` does what the contract of ports/store.h says, at once and without faults; leases end by the virtual clock.
-// `SimStore` is the Store port on it, with a way there and back that the simulation spoils: requests and answers are late
-// or lost (so that a write is maybe done, or is done long after its caller gave up), the server is out of reach or
-// refuses, watches lag, stall and break. Faults may be changed at any moment; without any, answers come in the next step.
+// `StoreServer` does what the contract of ports/store.h says, at once and without faults; leases end by the
+// virtual clock. `SimStore` is the Store port on it, with a way there and back that the simulation spoils:
+// requests and answers are late or lost (so that a write is maybe done, or is done long after its caller gave
+// up), the server is out of reach or refuses, watches lag, stall and break. Faults may be changed at any
+// moment; without any, answers come in the next step.
 #pragma once
 
 #include <functional>
@@ -19,7 +20,7 @@
 namespace pgherd::sim {
 
 class StoreServer {
- public:
+  public:
     explicit StoreServer(VirtualClock& clock) : clock_(clock) {}
     StoreServer(const StoreServer&) = delete;
     StoreServer& operator=(const StoreServer&) = delete;
@@ -33,7 +34,7 @@ class StoreServer {
     // Called after every change, until the token is destroyed; must not call the server.
     [[nodiscard]] std::shared_ptr<void> on_change(std::function<void()> changed);
 
- private:
+  private:
     struct Lease {
         Duration ttl;
         Instant ends;
@@ -55,21 +56,21 @@ class StoreServer {
 
 // What ails one client's way to the server. Chances are from 0 to 1.
 struct StoreFaults {
-    bool reachable = true;     // false: requests vanish and watches fall silent, then break
-    bool refusing = false;     // the server answers "unavailable" to everything
-    Duration delay_min{};      // each way
+    bool reachable = true;  // false: requests vanish and watches fall silent, then break
+    bool refusing = false;  // the server answers "unavailable" to everything
+    Duration delay_min{};   // each way
     Duration delay_max{};
-    double request_lost = 0;   // never arrives
-    double request_late = 0;   // arrives up to `late_max` after it was sent, whatever its deadline
+    double request_lost = 0;  // never arrives
+    double request_late = 0;  // arrives up to `late_max` after it was sent, whatever its deadline
     double answer_lost = 0;
     Duration late_max = std::chrono::seconds(10);
     Duration watch_delay_max{};
-    bool watch_stalled = false;  // shows nothing new, and no error
+    bool watch_stalled = false;                             // shows nothing new, and no error
     Duration watch_breaks_after = std::chrono::seconds(2);  // how long an unreachable server goes unnoticed
 };
 
 class SimStore final : public Store {
- public:
+  public:
     SimStore(StoreServer& server, VirtualClock& clock, Random& random, std::string name = "simulated store");
     ~SimStore() override;
 
@@ -88,7 +89,7 @@ class SimStore final : public Store {
     void revoke(LeaseId lease, Instant deadline, Done<void> done) override;
     std::string describe() const override { return name_; }
 
- private:
+  private:
     class Feed;
     class Handle;
     enum class Kind { read, write };

@@ -92,7 +92,8 @@ void StoreServer::end_lease(std::map<LeaseId, Lease>::iterator lease) {
 void StoreServer::set_alarm() {
     alarm_.reset();
     if (leases_.empty()) return;
-    const auto first = std::ranges::min_element(leases_, {}, [](const auto& entry) { return entry.second.ends; });
+    const auto first =
+        std::ranges::min_element(leases_, {}, [](const auto& entry) { return entry.second.ends; });
     alarm_ = clock_.call_at(first->second.ends, [this] {
         end_expired();
         set_alarm();

@@ -1,11 +1,12 @@
 // The simulated store: the suite that every store passes, and the faults that only a simulation can order.
+#include "sim/store/sim_store.h"
+
 #include <optional>
 
 #include <gtest/gtest.h>
 
 #include "ports/testing/store_conformance.h"
 #include "sim/dice.h"
-#include "sim/store/sim_store.h"
 
 namespace pgherd::sim {
 namespace {
@@ -14,7 +15,7 @@ using namespace std::chrono_literals;
 
 // Every delay is drawn, so that answers and watches overtake each other.
 class SimBackend final : public StoreBackend {
- public:
+  public:
     explicit SimBackend(StoreFaults faults) : faults_(faults) {}
 
     std::unique_ptr<Store> client() override {
@@ -43,7 +44,7 @@ class SimBackend final : public StoreBackend {
     Duration shortest_ttl() const override { return 200ms; }
     Duration expiry_slack() const override { return 100ms; }
 
- private:
+  private:
     StoreFaults faults_;
     VirtualClock clock_;
     Dice dice_{7};
@@ -51,13 +52,16 @@ class SimBackend final : public StoreBackend {
     std::vector<SimStore*> clients_;
 };
 
-std::unique_ptr<StoreBackend> prompt() { return std::make_unique<SimBackend>(StoreFaults{}); }
+std::unique_ptr<StoreBackend> prompt() {
+    return std::make_unique<SimBackend>(StoreFaults{});
+}
 std::unique_ptr<StoreBackend> slow() {
-    return std::make_unique<SimBackend>(StoreFaults{.delay_min = 100us, .delay_max = 5ms, .watch_delay_max = 50ms});
+    return std::make_unique<SimBackend>(
+        StoreFaults{.delay_min = 100us, .delay_max = 5ms, .watch_delay_max = 50ms});
 }
 
 class SimStoreFaults : public ::testing::Test {
- protected:
+  protected:
     Result<Revision> put(SimStore& store, std::string value, Duration limit = 1s) {
         std::optional<Result<Revision>> answer;
         store.swap({"leader", Always{}, std::move(value), {}}, clock_.now() + limit,
@@ -121,7 +125,9 @@ TEST_F(SimStoreFaults, AnOutageForOneClientLeavesTheOthersAlone) {
 TEST_F(SimStoreFaults, AWatchThatIsCutOffBreaksOnceAndThenCatchesUp) {
     std::vector<std::string> seen;
     const auto watch = a_.watch([&](Result<SnapshotPtr> result) {
-        seen.push_back(result ? ((*result)->records.contains("leader") ? (*result)->records.at("leader").value : "-") : "error");
+        seen.push_back(
+            result ? ((*result)->records.contains("leader") ? (*result)->records.at("leader").value : "-")
+                   : "error");
     });
     clock_.run_for(1s);
     a_.set_faults({.reachable = false});
@@ -154,6 +160,7 @@ TEST_F(SimStoreFaults, AStalledWatchIsStaleWithoutAWord) {
 
 namespace pgherd {
 INSTANTIATE_TEST_SUITE_P(Sim, StoreConformance,
-                         ::testing::Values(StoreBackendCase{"prompt", sim::prompt}, StoreBackendCase{"slow", sim::slow}),
+                         ::testing::Values(StoreBackendCase{"prompt", sim::prompt},
+                                           StoreBackendCase{"slow", sim::slow}),
                          store_backend_name);
 }  // namespace pgherd

@@ -1,0 +1,300 @@
+#include "sim/faults.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "codec/json.h"
+
+namespace pgherd::sim {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const std::vector<Faults::Kind>& Faults::kinds() {
+    static const std::vector<Kind> kAll{
+        {"kill postmaster", &Faults::kill_postmaster},
+        {"kill brain", &Faults::kill_brain},
+        {"stop brain", &Faults::stop_brain},
+        {"kill guard", &Faults::kill_guard},
+        {"power off", &Faults::power_off},
+        {"isolate", &Faults::isolate},
+        {"cut from peers", &Faults::cut_from_peers},
+        {"cut from store", &Faults::cut_from_store},
+        {"cut one way", &Faults::cut_one_way},
+        {"split", &Faults::split},
+        {"store down", &Faults::store_down},
+        {"store refuses", &Faults::store_refuses},
+        {"store late", &Faults::store_late},
+        {"store loses answers", &Faults::store_loses_answers},
+        {"watch stalls", &Faults::watch_stalls},
+        {"lose disk", &Faults::lose_disk},
+        {"operation fails", &Faults::operation_fails},
+        {"step wall clock", &Faults::step_wall_clock},
+        {"switchover", &Faults::switchover},
+        {"failover", &Faults::failover},
+        {"restart", &Faults::restart},
+        {"reinitialize", &Faults::reinitialize},
+        {"pause", &Faults::pause},
+        {"change sync mode", &Faults::change_sync_mode},
+    };
+    return kAll;
+}
+
+Faults::Faults(Cluster cluster, Dice dice) : cluster_(cluster), dice_(dice) {
+    const double share = dice_.chance(0.5) ? 0.15 : 0.45;
+    for (const auto& kind : kinds())
+        if (dice_.chance(share)) enabled_.push_back(kind);
+    if (enabled_.empty()) enabled_.push_back(kinds()[dice_.below(kinds().size())]);
+    pace_ = dice_.between(milliseconds(800), seconds(8));
+}
+
+void Faults::start(Instant until) {
+    until_ = until;
+    next();
+}
+
+void Faults::next() {
+    cluster_.world.clock.after(dice_.between(Duration{}, pace_ * 2), [this] {
+        if (cluster_.world.clock.now() >= until_) return;
+        const Kind& kind = enabled_[dice_.below(enabled_.size())];
+        const int target = somebody();
+        cluster_.world.trace.note(target, "FAULT", kind.name.size(), [&] { return std::string(kind.name); });
+        (this->*kind.strike)(target);
+        next();
+    });
+}
+
+int Faults::somebody() {
+    const auto leader = cluster_.judge.leader();
+    return leader && dice_.chance(0.6) ? *leader : anybody();
+}
+
+void Faults::for_a_while(Duration longest, std::initializer_list<int> disturbed, std::function<void()> end) {
+    const std::vector<int> members(disturbed);
+    for (const int i : members) cluster_.judge.disturbed(i);
+    cluster_.world.clock.after(dice_.between(milliseconds(100), longest), [this, era = era_, members, end = std::move(end)] {
+        if (era != era_) return;
+        end();
+        for (const int i : members) cluster_.judge.calm(i);
+    });
+}
+
+void Faults::heal() {
+    ++era_;
+    until_ = cluster_.world.clock.now();
+    cluster_.world.trace.note(Trace::kNobody, "everything heals");
+    cluster_.health = StoreHealth{};
+    cluster_.world.network.heal_everything();
+    for (const auto& machine : cluster_.members) {
+        machine->power_on();
+        machine->continue_brain();
+        machine->set_wall_error({});
+    }
+}
+
+// --- processes ---------------------------------------------------------------------------------------------------------
+
+void Faults::kill_postmaster(int i) {
+    for_a_while(seconds(1), {i}, [] {});
+    member(i).server().kill_postmaster();
+}
+
+void Faults::kill_brain(int i) {
+    for_a_while(seconds(2), {i}, [] {});
+    member(i).kill_brain();
+}
+
+void Faults::stop_brain(int i) {
+    member(i).stop_brain();
+    for_a_while(cluster_.ttl * 5 / 2, {i}, [this, i] { member(i).continue_brain(); });
+}
+
+void Faults::kill_guard(int i) {
+    for_a_while(seconds(4), {i}, [] {});
+    member(i).kill_guard();
+}
+
+void Faults::power_off(int i) {
+    if (!member(i).on()) return;
+    std::vector<std::pair<int, int>> cuts;
+    for (int other = 0; other <= static_cast<int>(cluster_.members.size()); ++other) {
+        if (other == i) continue;
+        cut(i, other, cuts);
+        cut(other, i, cuts);
+    }
+    member(i).power_off();
+    for_a_while(seconds(20), {i}, [this, i, cuts] {
+        for (const auto& [from, to] : cuts) cluster_.world.network.heal(from, to);
+        member(i).power_on();
+    });
+}
+
+void Faults::lose_disk(int i) {
+    // Only a replica's, while the leader is well: more is not survivable by any rule.
+    const auto leader = cluster_.judge.leader();
+    if (!leader || *leader == i || !member(*leader).server().primary() || !member(*leader).on() || !member(i).on()) return;
+    if (member(i).server().writable()) return;
+    for_a_while(seconds(4), {i}, [] {});
+    member(i).kill_guard();
+    cluster_.world.clock.after(milliseconds(100), [this, i] {
+        if (member(i).server().process() == Server::Process::stopped) member(i).server().lose_disk();
+    });
+}
+
+void Faults::operation_fails(int i) { member(i).server().fail_next_operation(); }
+
+void Faults::step_wall_clock(int i) {
+    const auto by = dice_.between(seconds(0), seconds(7200)) - seconds(3600);
+    member(i).set_wall_error(by);
+    for_a_while(seconds(20), {}, [this, i] { member(i).set_wall_error({}); });
+}
+
+// --- the network -------------------------------------------------------------------------------------------------------
+
+void Faults::cut(int from, int to, std::vector<std::pair<int, int>>& cuts) {
+    cluster_.world.network.cut(from, to);
+    cuts.emplace_back(from, to);
+}
+
+void Faults::heal_later(std::vector<std::pair<int, int>> cuts, Duration longest) {
+    for_a_while(longest, {}, [this, cuts] {
+        for (const auto& [from, to] : cuts) cluster_.world.network.heal(from, to);
+        for (int i = 0; i < static_cast<int>(cluster_.members.size()); ++i) cluster_.judge.calm(i);
+    });
+    // A cut may concern anybody.
+    for (int i = 0; i < static_cast<int>(cluster_.members.size()); ++i) cluster_.judge.disturbed(i);
+}
+
+void Faults::isolate(int i) {
+    std::vector<std::pair<int, int>> cuts;
+    for (int other = 0; other <= cluster_.world.network.store(); ++other) {
+        if (other == i) continue;
+        cut(i, other, cuts);
+        cut(other, i, cuts);
+    }
+    heal_later(std::move(cuts), cluster_.ttl * 3);
+}
+
+void Faults::cut_from_peers(int i) {
+    std::vector<std::pair<int, int>> cuts;
+    for (int other = 0; other < cluster_.world.network.store(); ++other) {
+        if (other == i) continue;
+        cut(i, other, cuts);
+        cut(other, i, cuts);
+    }
+    heal_later(std::move(cuts), cluster_.ttl * 3);
+}
+
+void Faults::cut_from_store(int i) {
+    std::vector<std::pair<int, int>> cuts;
+    cut(i, cluster_.world.network.store(), cuts);
+    cut(cluster_.world.network.store(), i, cuts);
+    heal_later(std::move(cuts), cluster_.ttl * 3);
+}
+
+void Faults::cut_one_way(int i) {
+    std::vector<std::pair<int, int>> cuts;
+    const bool towards = dice_.chance(0.5);
+    const bool store = dice_.chance(0.5);
+    for (int other = 0; other <= cluster_.world.network.store(); ++other) {
+        if (other == i || (other == cluster_.world.network.store() && !store)) continue;
+        if (dice_.chance(0.7)) cut(towards ? other : i, towards ? i : other, cuts);
+    }
+    heal_later(std::move(cuts), cluster_.ttl * 3);
+}
+
+// Two halves; the store is with one of them, or with both.
+void Faults::split(int) {
+    std::vector<std::pair<int, int>> cuts;
+    const int machines = cluster_.world.network.store() + (dice_.chance(0.6) ? 1 : 0);
+    std::vector<bool> side;
+    for (int i = 0; i < machines; ++i) side.push_back(dice_.chance(0.5));
+    for (int a = 0; a < machines; ++a)
+        for (int b = 0; b < machines; ++b)
+            if (side[static_cast<std::size_t>(a)] != side[static_cast<std::size_t>(b)]) cut(a, b, cuts);
+    heal_later(std::move(cuts), cluster_.ttl * 3);
+}
+
+// --- the store ---------------------------------------------------------------------------------------------------------
+
+void Faults::store_trouble(std::function<void()> end) {
+    for (int i = 0; i < static_cast<int>(cluster_.members.size()); ++i) cluster_.judge.disturbed(i);
+    for_a_while(cluster_.ttl * 2, {}, [this, end = std::move(end)] {
+        end();
+        for (int i = 0; i < static_cast<int>(cluster_.members.size()); ++i) cluster_.judge.calm(i);
+    });
+}
+
+void Faults::store_down(int) {
+    cluster_.health.down = true;
+    store_trouble([this] { cluster_.health.down = false; });
+}
+
+void Faults::store_refuses(int) {
+    cluster_.health.refusing = true;
+    store_trouble([this] { cluster_.health.refusing = false; });
+}
+
+void Faults::store_late(int) {
+    cluster_.health.late = dice_.chance(0.3) ? 0.9 : 0.3;
+    store_trouble([this] { cluster_.health.late = 0; });
+}
+
+void Faults::store_loses_answers(int) {
+    cluster_.health.lost_answer = 0.4;
+    store_trouble([this] { cluster_.health.lost_answer = 0; });
+}
+
+void Faults::watch_stalls(int i) {
+    auto& until = cluster_.health.watch_stalled_until;
+    until.resize(cluster_.members.size());
+    until[static_cast<std::size_t>(i)] = cluster_.world.clock.now() + dice_.between(seconds(1), cluster_.ttl * 3);
+    for_a_while(cluster_.ttl * 4, {i}, [] {});
+}
+
+// --- the operator ------------------------------------------------------------------------------------------------------
+
+void Faults::request(int target, std::string method, std::string path, const JsonObject& body) {
+    HttpRequest request;
+    request.method = std::move(method);
+    request.path = std::move(path);
+    request.body = to_text(Json(body));
+    request.headers["content-length"] = std::to_string(request.body.size());
+    request.headers["content-type"] = "application/json";
+    request.peer_address = "127.0.0.1";
+    cluster_.world.trace.note(target, "operator", request.body.size(), [&] { return fmt::format("{} {} {}", request.method, request.path, request.body); });
+    member(target).handle(std::move(request), [this, target](HttpResponse response) {
+        cluster_.world.trace.note(target, "operator hears", static_cast<std::uint64_t>(response.status),
+                                  [&] { return fmt::format("{} {}", response.status, response.body.substr(0, 100)); });
+    });
+}
+
+void Faults::switchover(int) {
+    const auto leader = cluster_.judge.leader();
+    if (!leader) return;
+    JsonObject body{{"leader", member(*leader).server().name()}};
+    if (dice_.chance(0.5)) body["candidate"] = member(anybody()).server().name();
+    request(anybody(), "POST", "/switchover", body);
+}
+
+void Faults::failover(int) {
+    cluster_.judge.operator_fails_over();
+    request(anybody(), "POST", "/failover", {{"candidate", member(anybody()).server().name()}});
+}
+
+void Faults::restart(int i) { request(i, "POST", "/restart", {}); }
+
+void Faults::reinitialize(int i) { request(i, "POST", "/reinitialize", {{"force", dice_.chance(0.5)}}); }
+
+void Faults::pause(int i) {
+    request(i, "PATCH", "/config", {{"pause", true}});
+    for_a_while(seconds(20), {}, [this] { request(anybody(), "PATCH", "/config", {{"pause", nullptr}}); });
+}
+
+void Faults::change_sync_mode(int i) {
+    const bool on = dice_.chance(0.6);
+    request(i, "PATCH", "/config", {{"synchronous_mode", on}});
+}
+
+}  // namespace pgherd::sim

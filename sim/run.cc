@@ -1,0 +1,201 @@
+#include "sim/run.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "codec/json.h"
+#include "sim/clients.h"
+#include "sim/faults.h"
+#include "sim/store/sim_store.h"
+
+namespace pgherd::sim {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr std::string_view kRest = "after faults the cluster comes to rest";
+
+struct Shape {
+    int members = 3;
+    Duration ttl{};
+    JsonObject dcs;
+    std::string description;
+};
+
+Shape draw_shape(Dice& dice, int members) {
+    Shape shape;
+    constexpr std::array kMembers{2, 3, 3, 3, 3, 4, 5};
+    shape.members = members != 0 ? members : kMembers[dice.below(kMembers.size())];
+    constexpr std::array kTtl{3, 5, 5, 10, 20};
+    const int ttl = kTtl[dice.below(kTtl.size())];
+    const int loop_wait = std::max(1, ttl / 3);
+    const int retry = std::max(1, (ttl - loop_wait) / 2);
+    shape.ttl = seconds(ttl);
+    shape.dcs = {{"ttl", ttl}, {"loop_wait", loop_wait}, {"retry_timeout", retry}};
+    std::string mode = "off";
+    const auto draw = dice.unit();
+    if (draw > 0.4) mode = "on";
+    if (draw > 0.65) mode = "strict";
+    if (draw > 0.8) mode = "quorum";
+    if (mode == "quorum") shape.dcs["synchronous_mode"] = "quorum";
+    else if (mode != "off") shape.dcs["synchronous_mode"] = true;
+    if (mode == "strict") shape.dcs["synchronous_mode_strict"] = true;
+    const int nodes = mode != "off" && shape.members > 3 && dice.chance(0.5) ? 2 : 1;
+    if (nodes == 2) shape.dcs["synchronous_node_count"] = 2;
+    const bool failsafe = dice.chance(0.15);
+    if (failsafe) shape.dcs["failsafe_mode"] = true;
+    if (dice.chance(0.2)) shape.dcs["primary_start_timeout"] = dice.chance(0.5) ? 0 : 10;
+    if (dice.chance(0.2)) shape.dcs["maximum_lag_on_failover"] = 4096;
+    if (dice.chance(0.2)) shape.dcs["check_timeline"] = true;
+    if (dice.chance(0.15)) shape.dcs["postgresql"] = JsonObject{{"use_pg_rewind", false}};
+    shape.description = fmt::format("{} members, ttl {} s, synchronous mode {}{}{}", shape.members, ttl, mode,
+                                    nodes == 2 ? " with two nodes" : "", failsafe ? ", failsafe mode" : "");
+    return shape;
+}
+
+class Run {
+ public:
+    explicit Run(const RunOptions& options);
+    RunResult go();
+
+ private:
+    agent::Decide deciding(const std::string& without);
+    bool going() const { return !judge_.found(); }
+    void run_until(Instant until);
+    void wait_for_cluster();
+    void live_on();
+    const char* restless() const;
+    RunResult result();
+
+    RunOptions options_;
+    Dice dice_;
+    Shape shape_;
+    VirtualClock clock_;
+    Trace trace_;
+    Network network_;
+    Judge judge_;
+    World world_;
+    StoreServer store_server_;
+    Dice store_dice_;
+    SimStore store_;
+    StoreHealth health_;
+    RunResult result_;
+    Member::Settings settings_;
+    std::vector<std::unique_ptr<Member>> members_;
+    Clients clients_;
+    Faults faults_;
+};
+
+Run::Run(const RunOptions& options)
+    : options_(options), dice_(options.seed), shape_(draw_shape(dice_, options.members)), trace_(clock_, options.reading),
+      network_(shape_.members, dice_.fork()), judge_(clock_, trace_, shape_.members), world_{clock_, network_, trace_, judge_, dice_.fork()},
+      store_server_(clock_), store_dice_(dice_.fork()), store_(store_server_, clock_, store_dice_), settings_{shape_.members, shape_.dcs, deciding(options.without)},
+      clients_(world_, judge_, shape_.members, milliseconds(90)),
+      faults_({world_, judge_, health_, members_, shape_.ttl}, dice_.fork()) {
+    const Rest rest = [this](int member, HttpRequest request, std::move_only_function<void(HttpResponse)> reply) {
+        return members_[static_cast<std::size_t>(member)]->handle(std::move(request), std::move(reply));
+    };
+    world_.stream_timeout = dice_.between(seconds(3), seconds(12));
+    for (int i = 0; i < shape_.members; ++i) {
+        members_.push_back(std::make_unique<Member>(world_, judge_, store_, health_, settings_, i, rest));
+        world_.servers.push_back(&members_.back()->server());
+    }
+    network_.on_change([this] {
+        for (const auto& member : members_) member->server().network_changed();
+    });
+    judge_.watch(store_, world_.servers);
+}
+
+agent::Decide Run::deciding(const std::string& without) {
+    return [this, without](const ha::Observation& seen, const ha::Memory& memory) {
+        auto decision = without.empty() ? ha::decide(seen, memory) : ha::decide_without(without, seen, memory);
+        const auto it = result_.rules.find(decision.rule);
+        if (it == result_.rules.end()) result_.rules.emplace(decision.rule, 1);
+        else ++it->second;
+        return decision;
+    };
+}
+
+void Run::run_until(Instant until) {
+    while (going() && clock_.now() < until) clock_.run_until(std::min(until, clock_.now() + milliseconds(5)));
+}
+
+void Run::wait_for_cluster() {
+    for (const auto& member : members_) clock_.after(dice_.between(Duration{}, milliseconds(500)), [&member] { member->start_brain(); });
+    clients_.start();
+    if (dice_.chance(0.25)) return;  // faults may strike while the cluster is being made, too
+    const auto limit = clock_.now() + seconds(60);
+    while (going() && clock_.now() < limit && restless() != nullptr) run_until(clock_.now() + seconds(1));
+}
+
+// Why the cluster is not at rest; null: it is.
+const char* Run::restless() const {
+    const auto leader = judge_.leader();
+    if (!leader) return "nobody leads";
+    const Server& primary = members_[static_cast<std::size_t>(*leader)]->server();
+    if (!primary.primary() || !primary.writable()) return "the leader takes no writes";
+    if (clock_.now() - judge_.last_acknowledged(*leader) > seconds(2)) return "no write is acknowledged";
+    for (const auto& member : members_) {
+        const Server& server = member->server();
+        if (&server == &primary) continue;
+        if (!server.standby()) return "a member is no running standby";
+        if (!server.streaming()) return "a standby does not stream";
+        if (server.disk().wal.timeline() != primary.disk().wal.timeline()) return "a standby is on another timeline";
+    }
+    return nullptr;
+}
+
+void Run::live_on() {
+    faults_.heal();
+    if (judge_.paused()) faults_.request(0, "PATCH", "/config", {{"pause", nullptr}});
+    const auto begin = clock_.now();
+    const auto limit = begin + seconds(120) + 2 * shape_.ttl;
+    int quiet = 0;
+    const char* why = "";
+    while (going() && quiet < 3) {
+        run_until(clock_.now() + seconds(1));
+        why = restless();
+        quiet = why == nullptr ? quiet + 1 : 0;
+        result_.to_rest = clock_.now() - begin;
+        if (clock_.now() > limit) {
+            std::string state;
+            for (const auto& member : members_) state += fmt::format("\n    {}: {}", member->server().name(), member->server().describe());
+            return judge_.violation(kRest, fmt::format("{} after {}{}", why == nullptr ? "still moving" : why, to_text(clock_.now() - begin), state));
+        }
+        if (judge_.paused() && (clock_.now() - begin) / seconds(1) % 10 == 9)
+            faults_.request(static_cast<int>(dice_.below(members_.size())), "PATCH", "/config", {{"pause", nullptr}});
+    }
+    if (going()) judge_.check_at_rest(members_[static_cast<std::size_t>(*judge_.leader())]->server());
+}
+
+RunResult Run::go() {
+    const auto begin = clock_.now();
+    trace_.note(Trace::kNobody, "cluster", 0, [&] { return shape_.description; });
+    wait_for_cluster();
+    if (going()) {
+        const auto until = clock_.now() + options_.faults;
+        faults_.start(until);
+        run_until(until);
+    }
+    if (going()) live_on();
+    result_.violation = judge_.found();
+    result_.hash = trace_.hash();
+    result_.events = clock_.calls();
+    result_.simulated = clock_.now() - begin;
+    result_.acknowledged = judge_.acknowledged_count();
+    result_.lost = judge_.lost_count();
+    result_.members = shape_.members;
+    result_.description = shape_.description;
+    result_.tail.assign(trace_.tail().begin(), trace_.tail().end());
+    for (const auto& member : members_) result_.elections += member->server().promotions();
+    return std::move(result_);
+}
+
+}  // namespace
+
+RunResult run(const RunOptions& options) { return Run(options).go(); }
+
+}  // namespace pgherd::sim
