@@ -246,7 +246,10 @@ void Agent::Impl::perform_on_store(const ha::Action& action) {
                 if (state_.seen.pg.control) publisher_.publish_final_position(state_.seen.pg.control->checkpoint);
                 lease_.release();
             },
-            [&](const ha::TakeInitialize&) { write("initialize", IfAbsent{}, "", lease_.id()); },
+            [&](const ha::TakeInitialize&) {
+                // Without a lease it would stay for ever if we died now.
+                if (lease_.id().value() != 0) write("initialize", IfAbsent{}, "", lease_.id());
+            },
             [&](const ha::WriteInitialize& wanted) { write("initialize", Always{}, std::to_string(wanted.id.value())); },
             [&](const ha::DropInitialize&) { write("initialize", Always{}, std::nullopt); },
             [&](const ha::WriteConfig&) { write_config(); },
