@@ -21,10 +21,6 @@ bool is_operation(const Action& action) {
            std::holds_alternative<Quarantine>(action) || std::holds_alternative<Checkpoint>(action);
 }
 
-constexpr Rule kOtherwise[] = {
-    {"nothing-to-do", "Nothing applies: go on as before.", "DESIGN 3", false, any, nothing},
-};
-
 std::vector<RuleInfo> describe() {
     std::vector<RuleInfo> all;
     auto add = [&](const Rule& rule) { all.push_back({rule.name, rule.text, rule.source, rule.safety}); };
@@ -43,7 +39,8 @@ std::span<const Table> tables() {
         {"The store is silent",
          [](const Facts& f) { return !f.seen.store_ok && !(f.down && f.lock_held && f.now < f.stop_at); }, kSilenceRules},
         {"PostgreSQL starts or stops by itself", [](const Facts& f) { return f.starting || f.stopping; }, kTransitionRules},
-        {"A new cluster", [](const Facts& f) { return f.memory.bootstrapping; }, kBootstrapRules},
+        {"A new cluster", [](const Facts& f) { return f.memory.bootstrapping || (f.seen.initialize_mine && f.down && failed_bootstrap(f)); },
+         kBootstrapRules},
         {"The data directory", [](const Facts& f) { return !f.memory.bootstrapping || !f.data_valid; }, kDataRules},
         {"Paused", [](const Facts& f) { return f.paused; }, kPauseRules},
         {"The lock is recorded as ours", [](const Facts& f) { return f.lock_recorded; }, kOwnLockRules},
@@ -54,7 +51,6 @@ std::span<const Table> tables() {
         {"We have the lock and are a standby", [](const Facts& f) { return f.lock_recorded && f.standby; }, kPromotionRules},
         {"Another member leads, PostgreSQL is down", [](const Facts& f) { return f.another_leads && f.down; }, kRejoinRules},
         {"Another member leads", [](const Facts& f) { return f.another_leads; }, kReplicaRules},
-        {"Otherwise", any, kOtherwise},
     };
     return all;
 }
@@ -73,7 +69,7 @@ Decision decide_without(std::string_view without, const Observation& seen, const
         found->then(facts, decision);
         break;
     }
-    PGHERD_ASSERT(!decision.rule.empty(), "no rule applies");
+    PGHERD_ASSERT(!decision.rule.empty() || !without.empty(), "no rule applies");
     bool stops = std::ranges::any_of(decision.actions, [](const Action& action) { return std::holds_alternative<Stop>(action); });
     if (stops) return decision;
     for (const Rule& duty : duties())
@@ -82,6 +78,8 @@ Decision decide_without(std::string_view without, const Observation& seen, const
             decision.duties.push_back(duty.name);
         }
     PGHERD_ASSERT(std::ranges::count_if(decision.actions, is_operation) <= 1, "two operations of PostgreSQL in one decision");
+    // What was due and changed nothing will not change anything by being looked at again at once.
+    if (decision.wake && *decision.wake <= seen.now) decision.wake.reset();
     return decision;
 }
 

@@ -54,7 +54,9 @@ void derive_postgres(Facts& f) {
     f.standby = pg.standby();
     bool bootstraps = running && running->operation == Operation::bootstrap;
     f.makes_a_primary = running && operation_makes_a_primary(*running);
-    f.may_write = !bootstraps && (f.primary || f.makes_a_primary || (f.starting && !pg.standby_configured));
+    bool starts_standby = running && running->operation == Operation::start && !running->as_primary;
+    bool starts_primary = f.starting && !pg.standby_configured && !starts_standby;
+    f.may_write = !bootstraps && (f.primary || f.makes_a_primary || starts_primary);
     f.data_valid = pg.data == DataDirectory::valid;
     f.position = {pg.timeline, pg.position};
     f.clean = pg.control && pg.control->state == ControlState::shut_down;

@@ -23,10 +23,7 @@ void count_start(const FinishedOperation& finished, Memory& m) {
 void count_clone(const FinishedOperation& finished, Memory& m) {
     m.failed_clones = finished.ok ? 0 : m.failed_clones + 1;
     m.retry_after.reset();
-    if (finished.ok)
-        m.rewind = Memory::Rewind::not_needed;
-    else
-        m.retry_after = finished.at + back_off(m.failed_clones, 5s, 300s);
+    if (!finished.ok) m.retry_after = finished.at + back_off(m.failed_clones, 5s, 300s);
 }
 
 void count_promotion(const FinishedOperation& finished, Memory& m) {
@@ -35,6 +32,19 @@ void count_promotion(const FinishedOperation& finished, Memory& m) {
         m.checkpoint_due = true;
     else
         m.pre_promote_failed = finished.at;
+}
+
+void count_other(const FinishedOperation& finished, Memory& m) {
+    m.retry_after.reset();
+    if (!finished.ok) m.retry_after = finished.at + 1s;
+}
+
+void note_rewind(const FinishedOperation& finished, Memory& m) {
+    // A half-done rewind is half-done whoever leads; a finished one is about the leader that it was for.
+    if (!finished.ok)
+        m.rewind = Memory::Rewind::failed;
+    else if (m.rewind == Memory::Rewind::needed)
+        m.rewind = Memory::Rewind::done;
 }
 
 // Each finished operation counts once, however often it is seen.
@@ -48,13 +58,14 @@ void note_finished(Facts& f) {
         case Operation::restart: return count_start(*finished, m);
         case Operation::clone: return count_clone(*finished, m);
         case Operation::promote: return count_promotion(*finished, m);
-        case Operation::rewind: m.rewind = finished->ok ? Memory::Rewind::done : Memory::Rewind::failed; return;
-        case Operation::follow:
+        case Operation::rewind: return note_rewind(*finished, m);
+        case Operation::quarantine:
+            if (finished->ok) m.rewind = Memory::Rewind::unknown;
+            return count_other(*finished, m);
         case Operation::checkpoint:
-        case Operation::quarantine: m.retry_after.reset();
-            if (!finished->ok) m.retry_after = finished->at + 1s;
-            if (finished->operation == Operation::checkpoint && finished->ok) m.checkpoint_due = false;
-            return;
+            if (finished->ok) m.checkpoint_due = false;
+            return count_other(*finished, m);
+        case Operation::follow: return count_other(*finished, m);
         case Operation::bootstrap:
         case Operation::stop:
         case Operation::reload: return;
@@ -68,7 +79,8 @@ void note_role(Facts& f) {
     bool found = f.primary && !m.was_primary;
     if (found && control && control->timeline.known() && control->timeline < f.position.timeline) m.checkpoint_due = true;
     if (f.primary) m.was_primary = true;
-    if (f.standby || !f.data_valid) m.was_primary = m.checkpoint_due = false;
+    if (f.standby || (f.down && !f.data_valid)) m.was_primary = false;
+    if (f.another_leads) m.checkpoint_due = false;
     if (f.primary && f.lock_held) m.bootstrapping = false;
     if (f.primary) m.failed_starts = 0;
     if (f.paused)
@@ -92,12 +104,12 @@ void note_lock(Facts& f) {
     // A new leadership: is this data directory still on the leader's history?
     if (f.another_leads && m.rewind_for != f.view.leader->modified) {
         m.rewind_for = f.view.leader->modified;
-        m.rewind = Memory::Rewind::check;
+        if (m.rewind != Memory::Rewind::failed) m.rewind = Memory::Rewind::check;
     }
     if (f.paused) m.resumed = false;
     if (!f.paused && !m.resumed) {
         m.resumed = true;
-        m.rewind = f.another_leads ? Memory::Rewind::check : Memory::Rewind::unknown;
+        if (m.rewind != Memory::Rewind::failed) m.rewind = f.another_leads ? Memory::Rewind::check : Memory::Rewind::unknown;
         m.retry_after.reset();
     }
 }
@@ -128,10 +140,10 @@ void note_request(Facts& f) {
 }  // namespace
 
 void derive_memory(Facts& f) {
-    note_role(f);
     note_lock(f);
     note_finished(f);
     note_handover(f);
+    note_role(f);
     note_request(f);
 }
 

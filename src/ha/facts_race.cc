@@ -94,6 +94,9 @@ void judge_self(Facts& f) {
 bool can_take_over(const Facts& f, const MemberName& name, const PeerAnswer& answer) {
     if (ignored(answer) || !answer.in_recovery || !answer.position.lsn.valid() || !f.view.member(name)) return false;
     if (f.synchronous && !f.view.sync.contains(name)) return false;
+    Timeline timeline = f.position.timeline;
+    if (!timeline.known() && f.seen.pg.control) timeline = f.seen.pg.control->timeline;
+    if (answer.position.timeline.known() && timeline.known() && answer.position.timeline != timeline) return false;
     Lsn mine = f.seen.pg.position.valid() ? f.seen.pg.position : f.view.status.optime.value_or(Lsn{});
     std::int64_t limit = f.seen.config.maximum_lag_on_failover;
     return limit < 0 || bytes_between(answer.position.lsn, mine) <= std::uint64_t(limit);

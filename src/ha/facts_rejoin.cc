@@ -45,11 +45,17 @@ End end_of_history(const Facts& f) {
     return {std::max(control.timeline, control.min_recovery_timeline), std::max(control.min_recovery_end, control.checkpoint)};
 }
 
+// A base backup that has never started reads like a crashed primary, but for standby.signal.
+History unclean(const Facts& f) { return f.seen.pg.standby_configured ? History::shared : History::diverged; }
+
 History compare(const Facts& f) {
     const UpstreamAnswer& leader = *f.seen.upstream;
     if (f.system_id && leader.system_id.value() != 0 && leader.system_id != *f.system_id) return History::foreign;
     End mine = end_of_history(f);
     if (!mine.timeline.known()) return History::unknown;
+    // A former primary cannot share its timeline with another one; pg_rewind finds out whether it does.
+    if (mine.timeline == leader.timeline && mine.record)
+        return mine.certain ? (leader.position > mine.lsn ? History::shared : History::diverged) : unclean(f);
     if (mine.timeline == leader.timeline) return History::shared;
     if (mine.timeline > leader.timeline || !mine.certain) return History::diverged;
     auto left = std::ranges::find(leader.switchpoints, mine.timeline, &std::pair<Timeline, Lsn>::first);

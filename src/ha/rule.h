@@ -77,6 +77,10 @@ inline void ask_peers_again(const Facts& f, Decision& d) {
         wake_at(d, f.seen.peers.asked + kAskAgain);
 }
 
+inline bool failed_bootstrap(const Facts& f) {
+    return f.seen.finished && f.seen.finished->operation == Operation::bootstrap && !f.seen.finished->ok;
+}
+
 inline void nothing(const Facts&, Decision&) {}
 
 }  // namespace pgherd::ha

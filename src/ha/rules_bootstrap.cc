@@ -5,9 +5,6 @@ namespace pgherd::ha {
 
 namespace {
 
-bool finished_bootstrap(const Facts& f) {
-    return f.seen.finished && f.seen.finished->operation == Operation::bootstrap;
-}
 
 bool absent(const Facts& f) { return f.seen.pg.data == DataDirectory::absent && f.down; }
 bool incomplete(const Facts& f) { return f.seen.pg.data == DataDirectory::incomplete && f.down; }
@@ -19,11 +16,10 @@ bool not_initialized(const Facts& f) { return f.unlocked && !f.view.initialize &
 // The race of a new cluster is won, and PostgreSQL has not failed since.
 constexpr Rule kBootstrap[] = {
     {"bootstrap-failed", "The new cluster could not be initialized: let others try, and end.", "Patroni 4.5", false,
-     [](const Facts& f) { return f.down && !f.standby_cluster && (f.data_valid || finished_bootstrap(f)); },
+     [](const Facts& f) { return f.down && !f.standby_cluster && (f.data_valid || failed_bootstrap(f)); },
      [](const Facts& f, Decision& d) {
          if (f.seen.initialize_mine) act(d, DropInitialize{});
-         bool failed = finished_bootstrap(f) && !f.seen.finished->ok;
-         act(d, Exit{"cannot initialize the cluster: " + (failed ? f.seen.finished->error : "PostgreSQL stopped")});
+         act(d, Exit{"cannot initialize the cluster: " + (failed_bootstrap(f) ? f.seen.finished->error : "PostgreSQL stopped")});
      }},
 
     {"new-cluster-takes-the-lock", "The new cluster's primary runs: record its system id and take the lock.", "Patroni 4.5",
@@ -42,6 +38,9 @@ constexpr Rule kBootstrap[] = {
          act(d, WriteInitialize{*f.system_id});
          if (!f.view.config_revision) act(d, WriteConfig{});
      }},
+
+    {"new-cluster-recovers", "The new cluster's primary is not there yet: wait.", "Patroni 4.5", false,
+     [](const Facts& f) { return !f.standby_cluster && !f.down; }, keep_lock},
 };
 
 constexpr Rule kData[] = {
@@ -79,6 +78,8 @@ constexpr Rule kData[] = {
      [](const Facts& f) { return absent(f) && f.another_leads && f.rejoin.source_ready; },
      [](const Facts& f, Decision& d) {
          say(d, "cloning from {}", f.rejoin.clone_source.text());
+         // The copy is on this leader's history. Another leader will ask again.
+         d.memory.rewind = Memory::Rewind::not_needed;
          act(d, Clone{f.rejoin.clone_source});
      }},
 

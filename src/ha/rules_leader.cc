@@ -96,7 +96,7 @@ constexpr Rule kPromotion[] = {
      [](const Facts& f) { return !f.seen.watchdog_usable; }, release_lock},
 
     {"lease-too-short-to-promote", "The lease ends too soon for a promotion: wait for its renewal.", "DESIGN 3.7 (6)", false,
-     [](const Facts& f) { return f.now >= f.stop_at; }, keep_lock},
+     [](const Facts& f) { return f.lock_held && f.now >= f.stop_at; }, keep_lock},
 
     {"synchronous-set-before-promotion",
      "Take over the synchronous set first, so that no other member of the old one can be promoted beside this one.",

@@ -69,7 +69,7 @@ constexpr Rule kRejoin[] = {
 
 constexpr Rule kReplica[] = {
     {"follows-another-system", "The leader has another system id: this member must not follow it.", "Patroni 4.1 C11", true,
-     [](const Facts& f) { return f.rejoin.history == History::foreign; }, refuse},
+     [](const Facts& f) { return f.rejoin.history == History::foreign && !f.paused; }, refuse},
 
     {"diverged-standby", "The standby has more of its timeline than the leader's history: stop it for a rewind.", "Patroni 4.9",
      true,

@@ -9,15 +9,17 @@ Duration chance(const Facts& f) { return std::min<Duration>(kHandover, f.seen.co
 
 // A primary that must not take the lock has no right to go on; a standby just waits.
 void stay_out(const Facts& f, Decision& d) {
-    if (f.primary && !f.paused)
-        act(d, Stop{StopKind::immediate});
-    else
-        ask_peers_again(f, d);
+    if (f.primary && !f.paused) act(d, Stop{StopKind::immediate});
+}
+
+void stay_out_for_now(const Facts& f, Decision& d) {
+    stay_out(f, d);
+    if (!f.primary || f.paused) ask_peers_again(f, d);
 }
 
 void stay_out_because(const Facts& f, Decision& d, const MemberName& peer, std::string_view why) {
     say(d, "not taking the lock: {} {}", peer.text(), why);
-    stay_out(f, d);
+    stay_out_for_now(f, d);
 }
 
 constexpr Rule kDown[] = {
@@ -58,7 +60,10 @@ constexpr Rule kRace[] = {
      "Patroni 4.6 H8", true, [](const Facts& f) { return f.race.failsafe_forbids; }, stay_out},
 
     {"stands-back-after-handover", "This member has handed over: the candidate goes first for a while.", "Patroni 4.8", false,
-     [](const Facts& f) { return f.race.stands_back; }, ask_peers_again},
+     [](const Facts& f) { return f.race.stands_back; },
+     [](const Facts& f, Decision& d) {
+         if (f.memory.handover_released) wake_at(d, *f.memory.handover_released + chance(f));
+     }},
 
     {"only-the-synchronous-set-may-lead", "Synchronous mode, and this member is not in the synchronous set: it may lack commits.",
      "Patroni 4.6 H9", true, [](const Facts& f) { return !f.race.synchronous_set_allows; }, stay_out},
@@ -97,7 +102,7 @@ constexpr Rule kRace[] = {
      [](const Facts& f, Decision& d) { stay_out_because(f, d, *f.race.preferred, "has a higher priority"); }},
 
     {"too-few-votes", "Quorum commit, and too few voters are reachable to know every acknowledged commit.", "Patroni 4.6 H16", true,
-     [](const Facts& f) { return !f.race.votes_suffice; }, stay_out},
+     [](const Facts& f) { return !f.race.votes_suffice; }, stay_out_for_now},
 
     {"take-the-lock", "Nobody leads and no member is better placed: take the lock.", "Patroni 4.6 U2", false,
      [](const Facts&) { return true; }, [](const Facts&, Decision& d) { act(d, AcquireLock{}); }},
