@@ -1,0 +1,226 @@
+#include "local/directory.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/json/array.hpp>
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "codec/json.h"
+#include "codec/section.h"
+#include "workload/render.h"
+
+namespace pgherd::local {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kRestUser = "pgherd";
+constexpr std::size_t kPasswordLength = 32;
+constexpr std::array kPasswords{"superuser", "replication", "rest"};
+
+Error cannot(std::string_view what, const fs::path& path) {
+    return {ErrorCode::failed, fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(errno)), {}};
+}
+
+// Replaces the file in one step; nobody but the owner may read it.
+Status write_file(const fs::path& path, std::string_view content) {
+    fs::path draft = path.string() + ".new";
+    int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) return std::unexpected(cannot("write", draft));
+    bool ok = true;
+    while (ok && !content.empty()) {
+        ssize_t written = ::write(fd, content.data(), content.size());
+        ok = written > 0 || errno == EINTR;
+        if (written > 0) content.remove_prefix(std::size_t(written));
+    }
+    ok = ok && ::fsync(fd) == 0;
+    Error error = cannot("write", draft);
+    ::close(fd);
+    if (!ok) return std::unexpected(error);
+    if (::rename(draft.c_str(), path.c_str()) != 0) return std::unexpected(cannot("replace", path));
+    return {};
+}
+
+Status make_directory(const fs::path& path) {
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return std::unexpected(cannot("create", path));
+    return {};
+}
+
+std::string random_password(Random& random) {
+    constexpr std::string_view letters = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    std::string password;
+    while (password.size() < kPasswordLength) password += letters[random.below(letters.size())];
+    return password;
+}
+
+fs::path password_file(const fs::path& dir, const std::string& name) { return dir / (name + ".password"); }
+
+Result<std::string> password(const fs::path& dir, const std::string& name) {
+    PGHERD_TRY(std::string text, read_file(password_file(dir, name)));
+    return std::string(trim(text));
+}
+
+// Everything below `dir` included.
+Status give_to(const User& user, const fs::path& dir) {
+    if (!user.change) return {};
+    std::error_code error;
+    auto give = [&](const fs::path& path) { return ::lchown(path.c_str(), user.uid, user.gid) == 0; };
+    for (fs::recursive_directory_iterator it(dir, error), end; it != end; it.increment(error))
+        if (!give(it->path())) return std::unexpected(cannot("change the owner of", it->path()));
+    if (!give(dir)) return std::unexpected(cannot("change the owner of", dir));
+    return {};
+}
+
+// Parents that are missing: for root they are open to everybody, as the user has to pass them.
+Status make_parents(const fs::path& dir, const User& user) {
+    fs::path part;
+    for (const auto& name : dir.parent_path()) {
+        part /= name;
+        if (fs::exists(part)) continue;
+        if (::mkdir(part.c_str(), user.change ? 0755 : 0700) != 0) return std::unexpected(cannot("create", part));
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::string> read_file(const fs::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    std::ostringstream text;
+    if (!stream || !(text << stream.rdbuf())) return fail(ErrorCode::not_found, fmt::format("cannot read {}", file.string()));
+    return text.str();
+}
+
+std::string tail_of(const fs::path& file, std::size_t lines) {
+    constexpr std::streamoff kMost = 16384;
+    std::ifstream stream(file, std::ios::binary | std::ios::ate);
+    if (!stream) return {};
+    stream.seekg(std::max<std::streamoff>(0, stream.tellg() - kMost));
+    std::ostringstream text;
+    text << stream.rdbuf();
+    std::string all = text.str();
+    std::size_t at = all.size();
+    for (std::size_t found = 0; at > 0 && found <= lines; --at)
+        if (all[at - 1] == '\n' && ++found > lines) break;
+    return all.substr(at);
+}
+
+// --- cluster.json ------------------------------------------------------------------------------------------------------
+
+std::string write_description(const Description& description) {
+    boost::json::array members;
+    for (const LocalMember& member : description.members)
+        members.push_back(JsonObject{{"name", member.name}, {"port", member.port}, {"rest_port", member.rest_port}});
+    JsonObject document{
+        {"scope", description.scope},
+        {"namespace", description.namespace_},
+        {"store", JsonObject{{"sqlite", "store.db"}}},
+        {"members", std::move(members)},
+        {"rest", JsonObject{{"username", kRestUser}, {"password_file", "rest.password"}}},
+        {"superuser", JsonObject{{"username", "postgres"}, {"password_file", "superuser.password"}}},
+    };
+    return to_pretty(document) + "\n";
+}
+
+Result<Description> parse_description(std::string_view text, const std::string& source) {
+    auto document = parse_json_object(text);
+    if (!document) return fail(ErrorCode::invalid, fmt::format("{}: {}", source, document.error().message));
+    Places places{source, {}};
+    Mistakes mistakes(places);
+    Section top(*document, "", mistakes);
+    Description description;
+    top.read("scope", description.scope);
+    top.read("namespace", description.namespace_);
+    const Json* members = top.find("members");
+    if (!members || !members->is_array() || members->get_array().empty())
+        return fail(ErrorCode::invalid, fmt::format("{}: \"members\" must be a list with at least one member", source));
+    for (const Json& entry : members->get_array()) {
+        if (!entry.is_object()) return fail(ErrorCode::invalid, fmt::format("{}: a member must be an object", source));
+        Section section(entry.get_object(), "members", mistakes);
+        LocalMember member;
+        section.read("name", member.name);
+        section.read("port", member.port);
+        section.read("rest_port", member.rest_port);
+        // Its name becomes a path.
+        if (member.name.empty() || member.name.starts_with(".") || member.name.find('/') != std::string::npos || !member.port || !member.rest_port)
+            return fail(ErrorCode::invalid, fmt::format("{}: a member needs \"name\", \"port\" and \"rest_port\"", source));
+        description.members.push_back(std::move(member));
+    }
+    PGHERD_CHECK(mistakes.status());
+    return description;
+}
+
+// --- Directory ---------------------------------------------------------------------------------------------------------
+
+Directory::Kind Directory::kind() const {
+    std::error_code error;
+    auto status = fs::status(path_, error);
+    if (status.type() == fs::file_type::not_found) return Kind::absent;
+    if (fs::exists(marker(), error)) return Kind::ours;
+    return fs::is_directory(status) && fs::is_empty(path_, error) && !error ? Kind::empty : Kind::foreign;
+}
+
+Result<Description> Directory::description() const {
+    PGHERD_TRY(std::string text, read_file(marker()));
+    return parse_description(text, marker().string());
+}
+
+Status Directory::create(const Description& description, const User& user, Random& random) const {
+    PGHERD_CHECK(make_parents(path_, user));
+    fs::path draft = path_.string() + ".new";
+    std::error_code ignored;
+    if (fs::exists(draft / "cluster.json", ignored)) fs::remove_all(draft, ignored);
+    if (::mkdir(draft.c_str(), 0700) != 0) return std::unexpected(cannot("create", draft));
+    auto fill = [&]() -> Status {
+        PGHERD_CHECK(write_file(draft / "cluster.json", write_description(description)));
+        for (const char* name : kPasswords) PGHERD_CHECK(write_file(password_file(draft, name), random_password(random) + "\n"));
+        PGHERD_CHECK(give_to(user, draft));
+        if (::rename(draft.c_str(), path_.c_str()) != 0) return std::unexpected(cannot("create", path_));
+        return {};
+    };
+    auto filled = fill();
+    if (!filled) fs::remove_all(draft, ignored);
+    return filled;
+}
+
+Status Directory::render(const Description& description, const std::string& postgres_bin) const {
+    PGHERD_CHECK(write_file(marker(), write_description(description)));
+    ClusterSpec cluster = local_cluster_defaults();
+    cluster.scope = description.scope;
+    cluster.namespace_ = description.namespace_;
+    cluster.store = SqliteStore{store().string()};
+    cluster.rest_username = kRestUser;
+    PGHERD_TRY(cluster.superuser_password, password(path_, "superuser"));
+    PGHERD_TRY(cluster.replication_password, password(path_, "replication"));
+    PGHERD_TRY(cluster.rest_password, password(path_, "rest"));
+    PGHERD_CHECK(make_directory(sockets()));
+    std::string passfile_lines;
+    for (const LocalMember& local : description.members) {
+        PGHERD_CHECK(make_directory(member(local.name)));
+        MemberSpec spec;
+        spec.name = MemberName(local.name);
+        spec.postgres_port = local.port;
+        spec.rest_port = local.rest_port;
+        spec.data_dir = (member(local.name) / "data").string();
+        spec.bin_dir = postgres_bin;
+        spec.socket_dir = sockets().string();
+        spec.log_dir = member(local.name).string();
+        PGHERD_CHECK(write_file(agent_file(local.name), render_agent_yaml(cluster, spec)));
+        for (const std::string& host : {std::string("127.0.0.1"), std::string("localhost")})
+            passfile_lines += fmt::format("{}:{}:*:postgres:{}\n", host, local.port, cluster.superuser_password);
+    }
+    return write_file(passfile(), passfile_lines);
+}
+
+}  // namespace pgherd::local
