@@ -17,6 +17,7 @@ namespace pgherd::ha {
 
 inline constexpr Duration kAskAgain = std::chrono::seconds(1);            // peers, failsafe
 inline constexpr Duration kAskUpstreamAgain = std::chrono::milliseconds(200);
+inline constexpr Duration kCompareAgain = std::chrono::seconds(10);       // a standby that does not stream
 inline constexpr Duration kRoundIsFresh = std::chrono::seconds(5);        // a complete round is an answer for that long
 inline constexpr Duration kHandover = std::chrono::seconds(10);           // a candidate's chance, or ttl if that is less
 

@@ -88,6 +88,18 @@ constexpr Rule kReplica[] = {
          act(d, Follow{f.rejoin.upstream});
      }},
 
+    {"ask-why-nothing-streams", "The standby points to its leader and nothing streams: compare the histories again.", "Patroni 4.9",
+     false,
+     [](const Facts& f) {
+         bool pointed = f.standby && f.rejoin.follows && !f.rejoin.upstream.empty();
+         return pointed && !f.seen.pg.streaming() && f.memory.rewind == RewindState::not_needed && f.rejoin.upstream_known &&
+                f.now - f.seen.upstream->at >= kCompareAgain;
+     },
+     [](const Facts& f, Decision& d) {
+         d.memory.rewind = RewindState::check;
+         act(d, AskUpstream{f.leader});
+     }},
+
     {"following", "A standby that follows its leader: nothing to do.", "Patroni 4.7 L5", false, [](const Facts&) { return true; },
      [](const Facts& f, Decision& d) { say(d, "a standby, following the leader {}", f.leader.text()); }},
 };
