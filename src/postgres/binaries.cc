@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kOldest = 14;
 constexpr int kNewest = 18;
+constexpr std::array<const char*, 5> kPrograms{"postgres", "initdb", "pg_controldata", "pg_basebackup", "pg_rewind"};
 constexpr const char* kDebianRoot = "/usr/lib/postgresql";
 
 bool executable(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
@@ -44,6 +45,12 @@ std::string program_name(const PostgresConfig& config, const std::string& progra
     return renamed == config.bin_name.end() ? program : renamed->second;
 }
 
+std::string missing_program(const PostgresConfig& config, const std::string& directory) {
+    for (const char* program : kPrograms)
+        if (const std::string name = program_name(config, program); !executable(directory + "/" + name)) return name;
+    return {};
+}
+
 std::vector<std::string> candidates(const PostgresConfig& config, std::optional<int> data_version) {
     if (!config.bin_dir.empty()) return {config.bin_dir};
     std::vector<std::string> found;
@@ -66,6 +73,11 @@ Result<Binaries> find_binaries(const PostgresConfig& config, std::optional<int> 
     for (const auto& directory : candidates(config, data_version)) {
         const std::string program = directory + "/" + program_name(config, "postgres");
         if (directory.empty() || !executable(program)) continue;
+        // Some put a link to the server alone on PATH.
+        if (const std::string missing = missing_program(config, directory); !missing.empty()) {
+            wrong = Error{ErrorCode::not_found, fmt::format("cannot use PostgreSQL in {}: it lacks \"{}\"", directory, missing)};
+            continue;
+        }
         const auto major = version_of(program);
         if (!major) {
             wrong = major.error();

@@ -159,7 +159,7 @@ Async<void> Instance::bring_up_new_cluster() {
 }
 
 Async<void> Instance::bootstrap(Progress progress) {
-    if (!gone()) co_return fail(ErrorCode::conflict, "cannot bootstrap: PostgreSQL runs");
+    if (in_use()) co_return fail(ErrorCode::conflict, "cannot bootstrap: PostgreSQL runs");
     PGHERD_CO_CHECK(prepare_directory());
     PGHERD_CO_CHECK(write_journal(identity_, data_dir(), "bootstrap"));
     if (progress) progress("creating a new cluster");

@@ -101,7 +101,7 @@ Async<void> Instance::copy_by_any_method(const Upstream& source, const Progress&
 }
 
 Async<void> Instance::clone(Upstream source, Progress progress) {
-    if (!gone()) co_return fail(ErrorCode::conflict, "cannot copy: PostgreSQL runs");
+    if (in_use()) co_return fail(ErrorCode::conflict, "cannot copy: PostgreSQL runs");
     PGHERD_CO_CHECK(prepare_directory());
     PGHERD_CO_CHECK(write_journal(identity_, data_dir(), "clone"));
     PGHERD_CO_CHECK(write_file(identity_, password_file_path(config_), password_file(config_)));
@@ -138,7 +138,7 @@ Async<bool> Instance::run_rewind(const Upstream& source, const Progress& progres
 }
 
 Async<void> Instance::rewind(Upstream source, Progress progress) {
-    if (!gone()) co_return fail(ErrorCode::conflict, "cannot rewind: PostgreSQL runs");
+    if (in_use()) co_return fail(ErrorCode::conflict, "cannot rewind: PostgreSQL runs");
     if (inspect(data_dir()) != DataDirectory::valid) co_return fail(ErrorCode::conflict, fmt::format("cannot rewind: {} is no complete instance", data_dir()));
     // pg_rewind would run crash recovery in single-user mode, which damages an instance that starts from a backup.
     if (exists(data_dir() + "/backup_label")) co_return fail(ErrorCode::conflict, "cannot rewind: the instance has not finished starting from a backup (backup_label exists)");
@@ -162,7 +162,7 @@ Async<void> Instance::rewind(Upstream source, Progress progress) {
 }
 
 Async<void> Instance::quarantine() {
-    if (!gone()) co_return fail(ErrorCode::conflict, "cannot move the data directory aside: PostgreSQL runs");
+    if (in_use()) co_return fail(ErrorCode::conflict, "cannot move the data directory aside: PostgreSQL runs");
     const DataDirectory state = inspect(data_dir());
     if (state == DataDirectory::foreign || state == DataDirectory::unreadable)
         co_return fail(ErrorCode::conflict, fmt::format("cannot move {} aside: it is not ours, or cannot be read", data_dir()));

@@ -44,6 +44,12 @@ asio::awaitable<void> Instance::begin() {
     begun_changed_.notify();
 }
 
+asio::awaitable<void> Instance::begun() {
+    while (!begun_) co_await begun_changed_.wait(after(std::chrono::seconds(5)));
+}
+
+bool Instance::in_use() const { return !gone() || running_postmaster(data_dir()); }
+
 void Instance::on_report(const guard::Report& report) {
     if (report.type == guard::ReportType::fenced) {
         log_.error("postgres-fenced", "the guard has killed PostgreSQL: its deadline had passed");

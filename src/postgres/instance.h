@@ -34,6 +34,7 @@ class Instance {
     // Spawned once: reads the guard's reports, and adopts a postmaster that runs already.
     asio::awaitable<void> read_reports() { return guard_.read_reports(); }
     asio::awaitable<void> begin();
+    asio::awaitable<void> begun();  // waits for it
     void close();
     bool closed() const { return closed_; }
     Tasks& tasks() { return tasks_; }
@@ -83,6 +84,7 @@ class Instance {
     void on_report(const guard::Report& report);
     std::string why_it_ended() const;
     bool gone() const { return guard_.status().phase == guard::PostmasterPhase::none; }
+    bool in_use() const;  // whatever the guard knows: nothing may touch the files
 
     // running.cc
     Async<void> send_signal(int number);

@@ -17,6 +17,7 @@ asio::awaitable<void> answer(std::shared_ptr<Instance> instance, Async<T> operat
     co_await asio::post(asio::use_awaitable);  // never from inside the call
     std::optional<Result<T>> result;
     try {
+        co_await instance->begun();
         result.emplace(co_await std::move(operation));
     } catch (const std::exception& error) {
         if (!instance->closed()) result.emplace(fail(std::string("cannot do this: ") + error.what()));

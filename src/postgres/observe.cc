@@ -33,8 +33,7 @@ Postmaster Instance::postmaster_state() const {
 }
 
 Async<PostgresState> Instance::observe(Instant deadline) {
-    while (!begun_ && boottime_now() < deadline) co_await begun_changed_.wait(deadline);
-    if (begun_ && gone()) {
+    if (gone()) {
         if (const auto pid = running_postmaster(data_dir())) {
             const auto adopted = co_await adopt(*pid);
             if (!adopted) log_.warning("guard", adopted.error().message);

@@ -226,7 +226,7 @@ Async<void> Instance::promote() {
     may_be_primary_ = true;
     PGHERD_CO_TRY(const auto session, co_await connect_local(deadline));
     LockFileWatch watch(co_await asio::this_coro::executor, data_dir());
-    PGHERD_CO_CHECK(write_file(identity_, data_dir() + "/promote.signal", ""));
+    PGHERD_CO_CHECK(write_file(identity_, data_dir() + "/promote", ""));
     PGHERD_CO_CHECK(co_await send_signal(SIGUSR1));
     Duration pause = milliseconds(5);
     while (true) {

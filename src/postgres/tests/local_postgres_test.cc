@@ -1,0 +1,251 @@
+// The adapter against a real PostgreSQL, under a real guard.
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "postgres/tests/member.h"
+
+namespace pgherd::postgres {
+namespace {
+
+using guard::testing::eventually;
+using testing::alive;
+using testing::Directory;
+using testing::Member;
+using namespace std::chrono_literals;
+
+#define ASSERT_DONE(...)                                          \
+    do {                                                          \
+        const auto outcome = (__VA_ARGS__);                       \
+        ASSERT_TRUE(outcome.has_value()) << outcome.error().message; \
+    } while (false)
+
+std::string content(const std::string& path) {
+    std::stringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
+}
+
+class LocalPostgresTest : public ::testing::Test {
+ protected:
+    Directory root_;
+    EventLoop loop_;
+};
+
+TEST_F(LocalPostgresTest, BootstrapsAPrimaryAndObservesIt) {
+    Member one(loop_, root_.path(), "one");
+    EXPECT_EQ(one.observe().data, DataDirectory::absent);
+    ASSERT_DONE(one.bootstrap());
+    const PostgresState state = one.observe();
+    EXPECT_TRUE(state.primary());
+    EXPECT_TRUE(state.ours);
+    EXPECT_EQ(state.data, DataDirectory::valid);
+    EXPECT_EQ(state.timeline.value, 1u);
+    EXPECT_TRUE(state.position.valid());
+    EXPECT_TRUE(state.system_id && state.system_id->value() != 0);
+    EXPECT_GE(state.server_version, 140000);
+    EXPECT_TRUE(state.postmaster_start_time);
+    EXPECT_TRUE(state.pending_restart.empty()) << state.pending_restart.begin()->first;
+    EXPECT_EQ(one.sql("SELECT count(*) FROM pg_roles WHERE rolname = 'replicator' AND rolreplication OR rolname = 'rewinder' AND NOT rolsuper"), "2");
+    EXPECT_EQ(one.sql("SHOW data_checksums"), "on");
+    EXPECT_FALSE(one.postgres().create(loop_, AgentConfig{.postgres = {.bin_dir = "/nonexistent"}}, guard::Client(-1), *std::make_unique<LogWriter>("x")));
+
+    // No password in an argument, a file or the log.
+    for (const pid_t pid : {one.postmaster(), one.server_processes().front()}) EXPECT_EQ(content("/proc/" + std::to_string(pid) + "/cmdline").find("s3cret"), std::string::npos);
+    for (const char* file : {"postgresql.conf", "postgresql.base.conf", "postgresql.auto.conf", "pg_hba.conf"})
+        EXPECT_EQ(content(one.data_dir() + "/" + file).find("s3cret"), std::string::npos) << file;
+    EXPECT_EQ(content(root_.path() + "/postgresql-one.log").find("s3cret"), std::string::npos);
+    struct stat info{};
+    ASSERT_EQ(::stat((root_.path() + "/.pgpass_one").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600u);
+
+    // A change that needs a restart shows, and the restart takes it over.
+    one.instance().dynamic.parameters = {{"max_connections", "50"}, {"shared_buffers", "16MB"}, {"work_mem", "5MB"}};
+    one.config().postgres.parameters["shared_buffers"] = "24MB";
+    one.postgres().reconfigure(one.config());
+    one.postgres().configure(one.instance());
+    ASSERT_DONE(one.act([&](Done<void> done) { one.postgres().reload(std::move(done)); }));
+    EXPECT_TRUE(one.becomes([](const PostgresState& now) { return now.pending_restart.contains("max_connections") && now.pending_restart.contains("shared_buffers"); }));
+    EXPECT_EQ(one.observe().pending_restart.at("shared_buffers").new_value, "24MB");
+    EXPECT_EQ(one.sql("SHOW work_mem"), "5MB");
+    ASSERT_DONE(one.act([&](Done<void> done) { one.postgres().restart(20s, std::move(done)); }));
+    EXPECT_TRUE(one.observe().pending_restart.empty());
+    EXPECT_EQ(one.sql("SHOW max_connections"), "50");
+    EXPECT_TRUE(one.events().empty());
+
+    // The synchronous set is in force when the answer comes.
+    const auto lsn = one.get<Lsn>([&](Done<Lsn> done) { one.postgres().set_synchronous_standby_names("ANY 1 (two)", std::move(done)); });
+    ASSERT_DONE(lsn);
+    EXPECT_TRUE(lsn->valid());
+    EXPECT_EQ(one.observe().synchronous_standby_names, "ANY 1 (two)");
+    ASSERT_DONE(one.get<Lsn>([&](Done<Lsn> done) { one.postgres().set_synchronous_standby_names("", std::move(done)); }));
+
+    // Slots: exactly the wanted ones, and strangers stay.
+    one.sql("SELECT pg_create_physical_replication_slot('stranger')");
+    const auto slots = [&](std::map<std::string, Lsn> wanted) { return one.act([&](Done<void> done) { one.postgres().sync_slots(wanted, std::move(done)); }); };
+    ASSERT_DONE(slots({{"two", {}}, {"three", {}}}));
+    EXPECT_EQ(one.observe().slots.size(), 3u);
+    ASSERT_DONE(slots({{"three", {}}}));
+    EXPECT_EQ(one.sql("SELECT string_agg(slot_name, ',' ORDER BY slot_name) FROM pg_replication_slots"), "stranger,three");
+
+    // A new brain finds everything as it is.
+    const pid_t pid = one.postmaster();
+    one.restart_brain();
+    EXPECT_TRUE(one.becomes([](const PostgresState& now) { return now.primary() && now.ours; }));
+    EXPECT_EQ(one.postmaster(), pid);
+
+    bool safe = false;
+    ASSERT_DONE(one.stop(StopMode::fast, [&] { safe = true; }));
+    EXPECT_TRUE(safe);
+    const PostgresState stopped = one.observe();
+    EXPECT_EQ(stopped.postmaster, Postmaster::stopped);
+    EXPECT_FALSE(stopped.crashed);
+    ASSERT_TRUE(stopped.control);
+    EXPECT_TRUE(stopped.control->clean_shutdown());
+    EXPECT_FALSE(alive(pid));
+}
+
+TEST_F(LocalPostgresTest, TellsTheDeathOfAPostmasterOnlyWhenEveryProcessIsGone) {
+    Member one(loop_, root_.path(), "one");
+    ASSERT_DONE(one.bootstrap());
+    const auto processes = one.server_processes();
+    ASSERT_GT(processes.size(), 3u);
+    ::kill(one.postmaster(), SIGKILL);
+    ASSERT_TRUE(loop_.run_until([&] { return one.seen(PostgresEvent::postmaster_died); }, 10s));
+    for (const pid_t pid : processes) EXPECT_FALSE(alive(pid));
+    PostgresState state = one.observe();
+    EXPECT_TRUE(state.crashed);
+    EXPECT_EQ(state.postmaster, Postmaster::stopped);
+    ASSERT_DONE(one.start_primary());
+    EXPECT_TRUE(one.observe().primary());
+
+    // Immediate: not clean, but wanted.
+    one.events().clear();
+    ASSERT_DONE(one.stop(StopMode::immediate));
+    state = one.observe();
+    EXPECT_FALSE(state.crashed);
+    EXPECT_FALSE(state.control->clean_shutdown());
+    EXPECT_TRUE(one.events().empty());
+
+    // The guard's deadline.
+    ASSERT_DONE(one.arm(3s));
+    ASSERT_DONE(one.start_primary());
+    ASSERT_DONE(one.arm(300ms));
+    ASSERT_TRUE(loop_.run_until([&] { return one.seen(PostgresEvent::postmaster_died); }, 10s));
+    EXPECT_TRUE(one.seen(PostgresEvent::guard_fenced));
+    EXPECT_FALSE(one.start_primary()) << "a primary was started without a deadline";
+}
+
+TEST_F(LocalPostgresTest, ClonesFollowsPromotesAndRewinds) {
+    Member one(loop_, root_.path(), "one"), two(loop_, root_.path(), "two");
+    ASSERT_DONE(one.bootstrap());
+    one.sql("CREATE TABLE t (n int); INSERT INTO t VALUES (1)");
+    ASSERT_DONE(two.clone(one.upstream("two")));  // the slot does not exist yet
+    ASSERT_DONE(one.act([&](Done<void> done) { one.postgres().sync_slots({{"two", {}}}, std::move(done)); }));
+    ASSERT_DONE(two.start_standby(one.upstream("two")));
+    ASSERT_TRUE(two.becomes([](const PostgresState& now) { return now.standby() && now.streaming(); }));
+    EXPECT_EQ(two.observe().timeline.value, 1u);
+    EXPECT_TRUE(one.becomes([](const PostgresState& now) { return now.replication.size() == 1 && now.replication[0].application_name == "two" && now.slots[0].active; }));
+    EXPECT_EQ(content(two.data_dir() + "/postgresql.conf").find("s3cret"), std::string::npos);
+
+    // Synchronous: confirmed in the walsender as well.
+    ASSERT_DONE(one.get<Lsn>([&](Done<Lsn> done) { one.postgres().set_synchronous_standby_names("1 (two)", std::move(done)); }));
+    EXPECT_EQ(one.observe().replication.at(0).sync_state, "sync");
+    ASSERT_DONE(one.get<Lsn>([&](Done<Lsn> done) { one.postgres().set_synchronous_standby_names("", std::move(done)); }));
+
+    // A restarted brain of a standby keeps the upstream when it reloads.
+    two.restart_brain();
+    ASSERT_DONE(two.act([&](Done<void> done) { two.postgres().reload(std::move(done)); }));
+    EXPECT_NE(content(two.data_dir() + "/postgresql.conf").find(std::to_string(one.config().postgres.port)), std::string::npos);
+
+    // A standby is not promoted without a deadline.
+    EXPECT_FALSE(two.act([&](Done<void> done) { two.postgres().promote(std::move(done)); }));
+
+    // The primary crashes with WAL that the standby does not have.
+    ASSERT_DONE(two.act([&](Done<void> done) { two.postgres().follow({}, std::move(done)); }));
+    ASSERT_TRUE(two.becomes([](const PostgresState& now) { return !now.streaming(); }));
+    one.sql("INSERT INTO t VALUES (2)");
+    ::kill(one.postmaster(), SIGKILL);
+    ASSERT_TRUE(loop_.run_until([&] { return one.seen(PostgresEvent::postmaster_died); }, 10s));
+    EXPECT_EQ(two.observe().timeline.value, 1u);
+    const Instant begin = boottime_now();
+    ASSERT_DONE(two.promote());
+    RecordProperty("promotion_ms", static_cast<int>((boottime_now() - begin) / 1ms));
+    EXPECT_EQ(two.sql("INSERT INTO t VALUES (3) RETURNING n"), "3");
+    EXPECT_TRUE(two.becomes([](const PostgresState& now) { return now.primary() && now.timeline.value == 2 && now.timeline_history.size() == 1; }));
+
+    const auto history = one.get<UpstreamHistory>([&](Done<UpstreamHistory> done) { one.postgres().upstream_history(two.upstream(), boottime_now() + 5s, std::move(done)); });
+    ASSERT_DONE(history);
+    EXPECT_EQ(history->timeline.value, 2u);
+    EXPECT_FALSE(history->in_recovery);
+    ASSERT_EQ(history->switchpoints.size(), 1u);
+
+    // Nobody answers there: nothing is changed, and the directory is as good as before.
+    Upstream nobody{MemberName("x"), "127.0.0.1", testing::free_port(), ""};
+    EXPECT_FALSE(one.act([&](Done<void> done) { one.postgres().rewind(nobody, nullptr, std::move(done)); }));
+    EXPECT_EQ(one.observe().data, DataDirectory::valid);
+
+    ASSERT_DONE(one.act([&](Done<void> done) { one.postgres().rewind(two.upstream(), nullptr, std::move(done)); }));
+    ASSERT_DONE(two.act([&](Done<void> done) { two.postgres().sync_slots({{"one", {}}}, std::move(done)); }));
+    ASSERT_DONE(one.start_standby(two.upstream("one")));
+    ASSERT_TRUE(one.becomes([](const PostgresState& now) { return now.streaming() && now.timeline.value == 2; }));
+    EXPECT_TRUE(one.becomes([&](const PostgresState&) { return one.sql("SELECT string_agg(n::text, ',' ORDER BY n) FROM t") == "1,3"; }));
+
+    // A planned change of roles.
+    ASSERT_DONE(two.stop(StopMode::fast));
+    ASSERT_DONE(one.promote());
+    ASSERT_DONE(two.start_standby(one.upstream()));
+    EXPECT_TRUE(two.becomes([](const PostgresState& now) { return now.streaming() && now.timeline.value == 3; }));
+}
+
+TEST_F(LocalPostgresTest, TouchesNoForeignDirectory) {
+    Member one(loop_, root_.path(), "one");
+    std::filesystem::create_directory(one.data_dir());
+    std::ofstream(one.data_dir() + "/letter.txt") << "dear";
+    EXPECT_EQ(one.observe().data, DataDirectory::foreign);
+    EXPECT_FALSE(one.bootstrap());
+    EXPECT_FALSE(one.clone({MemberName("x"), "127.0.0.1", 1, ""}));
+    EXPECT_FALSE(one.act([&](Done<void> done) { one.postgres().quarantine(std::move(done)); }));
+    EXPECT_EQ(content(one.data_dir() + "/letter.txt"), "dear");
+    EXPECT_FALSE(std::filesystem::exists(one.data_dir() + ".pgherd"));
+}
+
+TEST_F(LocalPostgresTest, LeavesAnIncompleteDirectoryWhenACloneFails) {
+    Member one(loop_, root_.path(), "one");
+    EXPECT_FALSE(one.clone({MemberName("x"), "127.0.0.1", testing::free_port(), ""}));
+    EXPECT_EQ(one.observe().data, DataDirectory::incomplete);
+    EXPECT_FALSE(one.start_standby({}));
+}
+
+TEST_F(LocalPostgresTest, MovesAFailedBootstrapAside) {
+    Member one(loop_, root_.path(), "one");
+    one.config().bootstrap.post_bootstrap = "false";
+    one.postgres().reconfigure(one.config());
+    EXPECT_FALSE(one.bootstrap());
+    EXPECT_EQ(one.observe().data, DataDirectory::absent);
+    EXPECT_EQ(one.observe().postmaster, Postmaster::stopped);
+    EXPECT_TRUE(std::filesystem::exists(one.data_dir() + ".failed/PG_VERSION"));
+}
+
+TEST_F(LocalPostgresTest, RunsOneCallbackAtATimeAndAsksBeforeAPromotion) {
+    Member one(loop_, root_.path(), "one");
+    const std::string file = root_.path() + "/called";
+    one.config().postgres.callbacks = {{"on_start", "sleep 100; echo never > " + file + " #"}, {"on_role_change", "echo $* > " + file + "; true"}};
+    one.config().postgres.callbacks["on_role_change"] = "sh -c 'echo $0 $1 $2 > " + file + "'";
+    one.config().postgres.pre_promote = "exit 3 #";
+    one.postgres().reconfigure(one.config());
+    one.postgres().callback("on_start", Role::replica);
+    loop_.run_until([] { return false; }, 50ms);
+    one.postgres().callback("on_role_change", Role::primary);
+    EXPECT_TRUE(loop_.run_until([&] { return content(file) == "on_role_change primary test\n"; }, 5s));
+    EXPECT_FALSE(one.act([&](Done<void> done) { one.postgres().pre_promote(std::move(done)); }));
+}
+
+}  // namespace
+}  // namespace pgherd::postgres
+
+int main(int argc, char** argv) {
+    pgherd::guard::testing::lend_guard_if_asked(argc, argv);
+    ::testing::InitGoogleTest(&argc, argv);
+    return RUN_ALL_TESTS();
+}
