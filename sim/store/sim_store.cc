@@ -44,8 +44,7 @@ Duration SimStore::between(Duration low, Duration high) {
                      random_.below(static_cast<std::uint64_t>((high - low).count()) + 1)));
 }
 
-// --- requests
-// --------------------------------------------------------------------------------------------------------
+// --- requests ----------------------------------------------------------------------------------------------
 
 template <class T, class Request>
 void SimStore::ask(Kind kind, Instant deadline, Done<T> done, Request request) {
@@ -105,8 +104,7 @@ void SimStore::revoke(LeaseId lease, Instant deadline, Done<void> done) {
               [lease](StoreServer& server) { return server.revoke(lease); });
 }
 
-// --- watches
-// ---------------------------------------------------------------------------------------------------------
+// --- watches -----------------------------------------------------------------------------------------------
 
 // One watch: what its client was told last, and whether more is on its way. A delivery shows the newest state
 // of its moment, so that several changes may become one.

@@ -1,8 +1,5 @@
 #include "eventloop/boot_clock.h"
 
-#include <sys/timerfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <map>
@@ -11,12 +8,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 namespace pgherd {
 
 // Shared with the timers handed out, which may outlive the clock when a program ends.
 class BootTimers::Calls : public std::enable_shared_from_this<Calls> {
- public:
+  public:
     using Key = std::pair<Instant, std::uint64_t>;
 
     explicit Calls(boost::asio::io_context& context) : context_(context), descriptor_(context) {
@@ -38,9 +37,10 @@ class BootTimers::Calls : public std::enable_shared_from_this<Calls> {
     }
 
     void wait() {
-        descriptor_.async_wait(descriptor_.wait_read, [weak = weak_from_this()](boost::system::error_code error) {
-            if (const auto self = weak.lock(); self && !error) self->ring();
-        });
+        descriptor_.async_wait(descriptor_.wait_read,
+                               [weak = weak_from_this()](boost::system::error_code error) {
+                                   if (const auto self = weak.lock(); self && !error) self->ring();
+                               });
     }
 
     void close() {
@@ -52,12 +52,14 @@ class BootTimers::Calls : public std::enable_shared_from_this<Calls> {
 
     boost::asio::io_context& context() { return context_; }
 
- private:
+  private:
     void ring() {
         // Not by Asio, which would wait: setting the alarm anew may have taken the ring back in the meantime.
         std::uint64_t expirations = 0;
-        [[maybe_unused]] const auto size = ::read(descriptor_.native_handle(), &expirations, sizeof expirations);
-        // Only what was there when the alarm rang: a call that asks for another one at once must not starve the loop.
+        [[maybe_unused]] const auto size =
+            ::read(descriptor_.native_handle(), &expirations, sizeof expirations);
+        // Only what was there when the alarm rang: a call that asks for another one at once must not starve
+        // the loop.
         const Instant now = boottime_now();
         const std::uint64_t newest = next_order_;
         auto self = shared_from_this();
@@ -94,7 +96,7 @@ class BootTimers::Calls : public std::enable_shared_from_this<Calls> {
 };
 
 class BootTimers::Pending final : public PendingCall {
- public:
+  public:
     Pending(std::weak_ptr<Calls> calls, Calls::Key key) : calls_(std::move(calls)), key_(key) {}
     ~Pending() override {
         if (const auto calls = calls_.lock()) calls->cancel(key_);
@@ -102,13 +104,17 @@ class BootTimers::Pending final : public PendingCall {
     Pending(const Pending&) = delete;
     Pending& operator=(const Pending&) = delete;
 
- private:
+  private:
     std::weak_ptr<Calls> calls_;
     Calls::Key key_;
 };
 
-BootTimers::BootTimers(boost::asio::io_context& context) : calls_(std::make_shared<Calls>(context)) { calls_->wait(); }
-BootTimers::~BootTimers() { calls_->close(); }
+BootTimers::BootTimers(boost::asio::io_context& context) : calls_(std::make_shared<Calls>(context)) {
+    calls_->wait();
+}
+BootTimers::~BootTimers() {
+    calls_->close();
+}
 
 WallTime BootTimers::wall() const {
     return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
@@ -118,6 +124,8 @@ Timer BootTimers::call_at(Instant when, Then then) {
     return std::make_unique<Pending>(calls_, calls_->add(when, std::move(then)));
 }
 
-void BootTimers::post(Then then) { boost::asio::post(calls_->context(), std::move(then)); }
+void BootTimers::post(Then then) {
+    boost::asio::post(calls_->context(), std::move(then));
+}
 
 }  // namespace pgherd

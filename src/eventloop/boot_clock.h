@@ -1,7 +1,8 @@
 // The real Clock: calls ordered by time, and one timerfd that wakes the loop for the earliest.
 //
-// CLOCK_BOOTTIME, because a lease runs on while the machine sleeps. A call never comes before its time, and those of equal
-// time come in the order they were asked for. Private to this module: others take Clock& from EventLoop.
+// CLOCK_BOOTTIME, because a lease runs on while the machine sleeps. A call never comes before its time, and
+// those of equal time come in the order they were asked for. Private to this module: others take Clock& from
+// EventLoop.
 #pragma once
 
 #include <memory>
@@ -15,7 +16,7 @@ class io_context;
 namespace pgherd {
 
 class BootTimers final : public Clock {
- public:
+  public:
     explicit BootTimers(boost::asio::io_context& context);
     ~BootTimers() override;
     BootTimers(const BootTimers&) = delete;
@@ -26,7 +27,7 @@ class BootTimers final : public Clock {
     [[nodiscard]] Timer call_at(Instant when, Then then) override;
     void post(Then then) override;
 
- private:
+  private:
     class Calls;
     class Pending;
     std::shared_ptr<Calls> calls_;

@@ -1,13 +1,12 @@
 #include "eventloop/log.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -57,7 +56,8 @@ Result<LogLevel> parse_log_level(std::string_view text) {
     if (level == "info") return LogLevel::info;
     if (level == "warning" || level == "warn") return LogLevel::warning;
     if (level == "error" || level == "critical" || level == "fatal") return LogLevel::error;
-    return fail(ErrorCode::invalid, fmt::format("unknown log level \"{}\": debug, info, warning or error", text));
+    return fail(ErrorCode::invalid,
+                fmt::format("unknown log level \"{}\": debug, info, warning or error", text));
 }
 
 std::string format_log_line(const LogEvent& event, std::string_view name, LogFormat format,
@@ -66,15 +66,17 @@ std::string format_log_line(const LogEvent& event, std::string_view name, LogFor
     const auto fraction = wall_milliseconds % 1000;
     const auto level = static_cast<std::size_t>(event.level);
     if (format == LogFormat::json) {
-        std::string line = fmt::format(R"({{"time":"{:%Y-%m-%dT%H:%M:%S}.{:03}Z","level":"{}","name":{},"event":{},"text":{})",
-                                       fmt::gmtime(seconds), fraction, kNames[level], to_json_string(name),
-                                       to_json_string(event.name), to_json_string(event.text));
+        std::string line = fmt::format(
+            R"({{"time":"{:%Y-%m-%dT%H:%M:%S}.{:03}Z","level":"{}","name":{},"event":{},"text":{})",
+            fmt::gmtime(seconds), fraction, kNames[level], to_json_string(name), to_json_string(event.name),
+            to_json_string(event.text));
         for (const auto& [key, value] : event.fields)
             line += fmt::format(",{}:{}", to_json_string(key), to_json_string(value));
         return line + "}\n";
     }
-    std::string line = fmt::format("{:%Y-%m-%d %H:%M:%S}.{:03} UTC [{}] {} {}: {}", fmt::gmtime(seconds), fraction, name,
-                                   kLoudNames[level], event.name, without_line_ends(event.text));
+    std::string line =
+        fmt::format("{:%Y-%m-%d %H:%M:%S}.{:03} UTC [{}] {} {}: {}", fmt::gmtime(seconds), fraction, name,
+                    kLoudNames[level], event.name, without_line_ends(event.text));
     for (const auto& [key, value] : event.fields) line += fmt::format(" {}={}", key, to_plain_value(value));
     return line + '\n';
 }

@@ -3,8 +3,8 @@
 //     2026-11-21 10:00:00.123 UTC [c1-m1] INFO decision: no action, I am the leader rule=leader-keeps
 //     {"time":"2026-11-21T10:00:00.123Z","level":"info","name":"c1-m1","event":"decision","text":"…","rule":"…"}
 //
-// A line is one write(2), so that the lines of several processes and threads do not mix. A descriptor that takes nothing
-// (a full disk, a closed pipe) loses lines and is no error.
+// A line is one write(2), so that the lines of several processes and threads do not mix. A descriptor that
+// takes nothing (a full disk, a closed pipe) loses lines and is no error.
 #pragma once
 
 #include <string>
@@ -16,13 +16,14 @@ namespace pgherd {
 
 enum class LogFormat { plain, json };
 
-// "debug", "info", "warning", "error"; as Patroni and Python write them too ("WARN", "CRITICAL"), in any case.
+// "debug", "info", "warning", "error"; as Patroni and Python write them too ("WARN", "CRITICAL"), in any
+// case.
 Result<LogLevel> parse_log_level(std::string_view text);
 std::string format_log_line(const LogEvent& event, std::string_view name, LogFormat format,
                             std::int64_t wall_milliseconds);  // since 1970, UTC; with the line end
 
 class LogWriter final : public Log {
- public:
+  public:
     // `name`: whose lines these are (the member). The descriptor stays the caller's.
     explicit LogWriter(std::string name, LogLevel level = LogLevel::info, LogFormat format = LogFormat::plain,
                        int descriptor = 2);
@@ -30,7 +31,7 @@ class LogWriter final : public Log {
     void write(const LogEvent& event) override;
     void set_level(LogLevel level) { level_ = level; }
 
- private:
+  private:
     std::string name_;
     LogLevel level_;
     LogFormat format_;

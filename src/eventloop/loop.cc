@@ -22,7 +22,9 @@ void EventLoop::run() {
     parts_->context.restart();
 }
 
-void EventLoop::stop() { parts_->context.stop(); }
+void EventLoop::stop() {
+    parts_->context.stop();
+}
 
 bool EventLoop::run_until(const std::function<bool()>& condition, Duration limit) {
     const Instant end = boottime_now() + limit;
@@ -34,9 +36,17 @@ bool EventLoop::run_until(const std::function<bool()>& condition, Duration limit
     return true;
 }
 
-Clock& EventLoop::clock() { return parts_->clock; }
-Random& EventLoop::random() { return parts_->random; }
-void EventLoop::post(Then then) { boost::asio::post(parts_->context, std::move(then)); }
-boost::asio::io_context& EventLoop::context() { return parts_->context; }
+Clock& EventLoop::clock() {
+    return parts_->clock;
+}
+Random& EventLoop::random() {
+    return parts_->random;
+}
+void EventLoop::post(Then then) {
+    boost::asio::post(parts_->context, std::move(then));
+}
+boost::asio::io_context& EventLoop::context() {
+    return parts_->context;
+}
 
 }  // namespace pgherd

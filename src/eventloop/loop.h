@@ -1,8 +1,9 @@
 // The event loop of a program: one thread, one io_context, and the real clock and chance on it.
 //
-// Everything of a process except blocking calls (worker.h) runs in here, one handler at a time, so nothing needs a lock.
-// The loop outlives whatever runs on it. Timers count on CLOCK_BOOTTIME through one timerfd: they notice that the machine
-// slept, and nobody can set them back. No method but `post` and `stop` may be called from another thread.
+// Everything of a process except blocking calls (worker.h) runs in here, one handler at a time, so nothing
+// needs a lock. The loop outlives whatever runs on it. Timers count on CLOCK_BOOTTIME through one timerfd:
+// they notice that the machine slept, and nobody can set them back. No method but `post` and `stop` may be
+// called from another thread.
 #pragma once
 
 #include <functional>
@@ -18,7 +19,7 @@ class io_context;
 namespace pgherd {
 
 class EventLoop {
- public:
+  public:
     EventLoop();
     ~EventLoop();
     EventLoop(const EventLoop&) = delete;
@@ -27,8 +28,8 @@ class EventLoop {
     // Runs handlers until stop(). A stop() before it counts.
     void run();
     void stop();  // from any thread
-    // Runs handlers until `condition` holds (checked after each) or `limit` has passed or the loop was stopped; for
-    // programs that ask one thing and end, and for tests. Gives the condition.
+    // Runs handlers until `condition` holds (checked after each) or `limit` has passed or the loop was
+    // stopped; for programs that ask one thing and end, and for tests. Gives the condition.
     bool run_until(const std::function<bool()>& condition, Duration limit);
 
     Clock& clock();
@@ -37,7 +38,7 @@ class EventLoop {
     void post(Then then);
     boost::asio::io_context& context();
 
- private:
+  private:
     struct Parts;
     std::unique_ptr<Parts> parts_;
 };

@@ -1,8 +1,8 @@
 #include "eventloop/system_random.h"
 
-#include <sys/random.h>
-
 #include <cerrno>
+
+#include <sys/random.h>
 
 #include "base/assert.h"
 

@@ -6,7 +6,7 @@
 namespace pgherd {
 
 class SystemRandom final : public Random {
- public:
+  public:
     std::uint64_t next() override;
 };
 

@@ -1,12 +1,12 @@
 #include "eventloop/worker.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
+
+#include <pthread.h>
+#include <signal.h>
 
 #include "eventloop/scope.h"
 

@@ -1,8 +1,9 @@
 // What a call may still do when its deadline passes.
 //
-// The loop owns the deadline, the worker's thread does the work; `Call` is the only thing both touch. The point of no
-// return is the COMMIT: before it the loop can abandon the call, and then nothing has happened and nothing will; after it,
-// nobody knows until SQLite returns, so a deadline that passes then is a maybe-done.
+// The loop owns the deadline, the worker's thread does the work; `Call` is the only thing both touch. The
+// point of no return is the COMMIT: before it the loop can abandon the call, and then nothing has happened
+// and nothing will; after it, nobody knows until SQLite returns, so a deadline that passes then is a
+// maybe-done.
 #pragma once
 
 #include <atomic>
@@ -12,7 +13,7 @@
 namespace pgherd::sqlite {
 
 class Call {
- public:
+  public:
     explicit Call(Instant deadline) : deadline_(deadline) {}
 
     Instant deadline() const { return deadline_; }
@@ -29,7 +30,7 @@ class Call {
         return phase_.compare_exchange_strong(expected, Phase::abandoned);
     }
 
- private:
+  private:
     enum class Phase { open, committing, abandoned };
     Instant deadline_;
     std::atomic<Phase> phase_{Phase::open};

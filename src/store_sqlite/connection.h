@@ -1,9 +1,9 @@
 // A connection to an SQLite file: statements, transactions, and SQLite's errors in words.
 //
-// Writers and checkpoints take a lock of their own (`X-lock`, flock) around SQLite's. Up to version 3.51.2 SQLite may
-// corrupt a file when a checkpoint of one process meets a commit of another that restarts the log
-// (https://www.sqlite.org/wal.html#walresetbug), and Debian ships such a version; so here a checkpoint only runs while
-// nobody writes. Used by one thread at a time. Knows no tables.
+// Writers and checkpoints take a lock of their own (`X-lock`, flock) around SQLite's. Up to version 3.51.2
+// SQLite may corrupt a file when a checkpoint of one process meets a commit of another that restarts the log
+// (https://www.sqlite.org/wal.html#walresetbug), and Debian ships such a version; so here a checkpoint only
+// runs while nobody writes. Used by one thread at a time. Knows no tables.
 #pragma once
 
 #include <functional>
@@ -20,9 +20,10 @@ struct sqlite3_stmt;
 
 namespace pgherd::sqlite {
 
-// A prepared statement in use; resets itself. Parameters and columns count from 0. An error shows in the last next().
+// A prepared statement in use; resets itself. Parameters and columns count from 0. An error shows in the last
+// next().
 class Statement {
- public:
+  public:
     Statement(sqlite3_stmt* statement, int prepared) : statement_(statement), code_(prepared) {}
     ~Statement();
     Statement(const Statement&) = delete;
@@ -36,14 +37,14 @@ class Statement {
     std::string text(int column) const;
     int code() const { return code_; }  // SQLite's code of an error, 0 for none
 
- private:
+  private:
     sqlite3_stmt* statement_;
     int parameter_ = 0;
     int code_;
 };
 
 class Connection {
- public:
+  public:
     Connection();
     ~Connection();
     Connection(const Connection&) = delete;
@@ -78,7 +79,7 @@ class Connection {
     // An SQLite code as an error of what was to be done.
     Error error(int code) const;
 
- private:
+  private:
     static int wait_for_lock(void* self, int attempt);
     static int note_log_size(void* self, sqlite3* handle, const char* name, int pages);
     Status lock_writers();

@@ -1,13 +1,12 @@
 #include "store_sqlite/database.h"
 
-#include <fcntl.h>
-#include <sqlite3.h>
-#include <sys/stat.h>
-
 #include <fstream>
 #include <string_view>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "base/text.h"
 
@@ -25,9 +24,13 @@ Result<std::string> boot_id() {
     return id;
 }
 
-std::int64_t count(Instant instant) { return instant.time_since_epoch().count(); }
+std::int64_t count(Instant instant) {
+    return instant.time_since_epoch().count();
+}
 
-std::unexpected<Error> too_late() { return fail(ErrorCode::timeout, "the deadline passed before it was done"); }
+std::unexpected<Error> too_late() {
+    return fail(ErrorCode::timeout, "the deadline passed before it was done");
+}
 
 Status expect(const Swap& swap, const std::optional<Record>& found) {
     const auto lost = [&](std::string why) -> Status { return fail(ErrorCode::conflict, std::move(why)); };
@@ -35,7 +38,8 @@ Status expect(const Swap& swap, const std::optional<Record>& found) {
     if (const auto* expected = std::get_if<IfRevision>(&swap.expect)) {
         const Revision actual = found ? found->modified : Revision{};
         if (actual != expected->modified)
-            return lost(fmt::format("it is at revision {}, not {}", actual.value(), expected->modified.value()));
+            return lost(
+                fmt::format("it is at revision {}, not {}", actual.value(), expected->modified.value()));
     }
     if (const auto* expected = std::get_if<IfValue>(&swap.expect)) {
         if (!found) return lost("it does not exist");
@@ -46,7 +50,7 @@ Status expect(const Swap& swap, const std::optional<Record>& found) {
 
 }  // namespace
 
-// --- opening ---------------------------------------------------------------------------------------------------------
+// --- opening -----------------------------------------------------------------------------------------------
 
 Status Database::open(const std::string& path, Call& call) {
     be_patient_for(call);
@@ -70,7 +74,9 @@ Status Database::refuse_foreign_file() {
     PGHERD_TRY(const std::string version, connection_.pragma("PRAGMA user_version"));
     PGHERD_TRY(const std::int64_t format, parse_int(version));
     if (format > kFormat)
-        return fail(ErrorCode::invalid, fmt::format("the file was made by a newer pgherd (format {}, known is {})", format, kFormat));
+        return fail(
+            ErrorCode::invalid,
+            fmt::format("the file was made by a newer pgherd (format {}, known is {})", format, kFormat));
     return {};
 }
 
@@ -79,7 +85,8 @@ Status Database::create_tables() {
     if (version != "0") return {};
     for (const char* sql : {
              "PRAGMA application_id = 1885825124",
-             "CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, boot_id TEXT NOT NULL)",
+             "CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, boot_id "
+             "TEXT NOT NULL)",
              "INSERT INTO meta VALUES (1, 1, '')",
              // AUTOINCREMENT: the id of a lease that has ended never comes back.
              "CREATE TABLE lease (id INTEGER PRIMARY KEY AUTOINCREMENT, ttl_ns INTEGER NOT NULL, "
@@ -92,7 +99,8 @@ Status Database::create_tables() {
     return {};
 }
 
-// CLOCK_BOOTTIME began anew, so no time in the file means anything any more. Nobody held a lease through the reboot.
+// CLOCK_BOOTTIME began anew, so no time in the file means anything any more. Nobody held a lease through the
+// reboot.
 Status Database::end_leases_of_other_boots() {
     PGHERD_TRY(const std::string current, boot_id());
     PGHERD_TRY(const std::string known, connection_.pragma("SELECT boot_id FROM meta"));
@@ -107,7 +115,7 @@ void Database::be_patient_for(const Call& call) {
     connection_.set_patience([this, &call] { return call.may_go_on() && !closing_; });
 }
 
-// --- transactions ----------------------------------------------------------------------------------------------------
+// --- transactions ------------------------------------------------------------------------------------------
 
 template <class T, class Work>
 Result<T> Database::write(Call& call, bool announced, Work work) {
@@ -119,7 +127,8 @@ Result<T> Database::write(Call& call, bool announced, Work work) {
     const Instant now = boottime_now();
     const auto ended = end_expired(now);
     Result<T> result = ended ? work(now) : std::unexpected(ended.error());
-    const bool refused = !result && (result.error().code == ErrorCode::conflict || result.error().code == ErrorCode::not_found);
+    const bool refused = !result && (result.error().code == ErrorCode::conflict ||
+                                     result.error().code == ErrorCode::not_found);
     if (!result && !(refused && *ended)) {
         connection_.rollback();
         return result;
@@ -134,9 +143,11 @@ Result<T> Database::write(Call& call, bool announced, Work work) {
     return result;
 }
 
-// Tells the other processes. A commit itself cannot be watched: the log is written before the commit becomes visible, and
-// what makes it visible is shared memory. So its time stamp is touched afterwards.
-void Database::announce() const { utimensat(AT_FDCWD, connection_.path().c_str(), nullptr, 0); }
+// Tells the other processes. A commit itself cannot be watched: the log is written before the commit becomes
+// visible, and what makes it visible is shared memory. So its time stamp is touched afterwards.
+void Database::announce() const {
+    utimensat(AT_FDCWD, connection_.path().c_str(), nullptr, 0);
+}
 
 Result<bool> Database::end_expired(Instant now) {
     bool ended = false;
@@ -170,7 +181,7 @@ Result<Revision> Database::raise_revision() {
     return revision();
 }
 
-// --- reading ---------------------------------------------------------------------------------------------------------
+// --- reading -----------------------------------------------------------------------------------------------
 
 Result<Glance> Database::look(Call& call, std::optional<Revision> known) {
     while (true) {
@@ -191,7 +202,8 @@ Result<Glance> Database::read(std::optional<Revision> known) {
     Glance glance;
     PGHERD_TRY(const Revision current, revision());
     {
-        Statement first = connection_.sql("SELECT expires_boottime_ns FROM lease ORDER BY expires_boottime_ns LIMIT 1");
+        Statement first =
+            connection_.sql("SELECT expires_boottime_ns FROM lease ORDER BY expires_boottime_ns LIMIT 1");
         if (first.next()) glance.first_expiry = Instant{Duration{first.number(0)}};
         if (first.code() != SQLITE_OK) return std::unexpected(connection_.error(first.code()));
     }
@@ -205,19 +217,21 @@ Result<SnapshotPtr> Database::snapshot(Revision current) {
     result->revision = current;
     Statement row = connection_.sql("SELECT key, value, created, modified, lease FROM record");
     while (row.next())
-        result->records.emplace(row.text(0), Record{row.text(1), Revision(row.number(2)), Revision(row.number(3)), LeaseId(row.number(4))});
+        result->records.emplace(row.text(0), Record{row.text(1), Revision(row.number(2)),
+                                                    Revision(row.number(3)), LeaseId(row.number(4))});
     if (row.code() != SQLITE_OK) return std::unexpected(connection_.error(row.code()));
     return result;
 }
 
 Result<std::optional<Record>> Database::record(const std::string& key) {
     Statement row = connection_.sql("SELECT value, created, modified, lease FROM record WHERE key = ?");
-    if (row.bind(key).next()) return Record{row.text(0), Revision(row.number(1)), Revision(row.number(2)), LeaseId(row.number(3))};
+    if (row.bind(key).next())
+        return Record{row.text(0), Revision(row.number(1)), Revision(row.number(2)), LeaseId(row.number(3))};
     if (row.code() != SQLITE_OK) return std::unexpected(connection_.error(row.code()));
     return std::nullopt;
 }
 
-// --- writing ---------------------------------------------------------------------------------------------------------
+// --- writing -----------------------------------------------------------------------------------------------
 
 Result<Revision> Database::swap(Call& call, const Swap& swap) {
     return write<Revision>(call, true, [&](Instant) -> Result<Revision> {
@@ -230,7 +244,8 @@ Result<Revision> Database::swap(Call& call, const Swap& swap) {
         }
         if (swap.lease != LeaseId{}) {
             PGHERD_TRY(const bool exists, lease_exists(swap.lease));
-            if (!exists) return fail(ErrorCode::not_found, fmt::format("lease {} has ended", swap.lease.value()));
+            if (!exists)
+                return fail(ErrorCode::not_found, fmt::format("lease {} has ended", swap.lease.value()));
         }
         PGHERD_TRY(const Revision next, raise_revision());
         const Revision created = found ? found->created : next;
@@ -254,9 +269,10 @@ Result<bool> Database::lease_exists(LeaseId lease) {
 Result<LeaseId> Database::grant(Call& call, Duration ttl) {
     // Announced: watchers have to learn when it ends.
     return write<LeaseId>(call, true, [&](Instant now) -> Result<LeaseId> {
-        PGHERD_CHECK(connection_.run(connection_.sql("INSERT INTO lease (ttl_ns, expires_boottime_ns) VALUES (?, ?)")
-                                         .bind(ttl.count())
-                                         .bind(count(now + ttl))));
+        PGHERD_CHECK(
+            connection_.run(connection_.sql("INSERT INTO lease (ttl_ns, expires_boottime_ns) VALUES (?, ?)")
+                                .bind(ttl.count())
+                                .bind(count(now + ttl))));
         return LeaseId(connection_.last_id());
     });
 }

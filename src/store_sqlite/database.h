@@ -1,8 +1,9 @@
-// The store's tables, and what compare-and-swap and leases mean on them. Every call blocks; one thread at a time.
+// The store's tables, and what compare-and-swap and leases mean on them. Every call blocks; one thread at a
+// time.
 //
-// Who looks first ends leases: each transaction that finds one past its time deletes it with its records, in the same
-// transaction, and raises the revision. Nobody has to run for that. Whether a lease has ended is decided under the write
-// lock, where no renewal can be under way.
+// Who looks first ends leases: each transaction that finds one past its time deletes it with its records, in
+// the same transaction, and raises the revision. Nobody has to run for that. Whether a lease has ended is
+// decided under the write lock, where no renewal can be under way.
 #pragma once
 
 #include <atomic>
@@ -17,12 +18,12 @@ namespace pgherd::sqlite {
 
 // What a look at the store gives.
 struct Glance {
-    SnapshotPtr snapshot;                  // null: the revision is the one the caller knows
-    std::optional<Instant> first_expiry;   // of any lease
+    SnapshotPtr snapshot;                 // null: the revision is the one the caller knows
+    std::optional<Instant> first_expiry;  // of any lease
 };
 
 class Database {
- public:
+  public:
     Status open(const std::string& path, Call& call);
     // From any thread: calls that wait for a lock give up.
     void close_soon() { closing_ = true; }
@@ -34,8 +35,9 @@ class Database {
     Result<Duration> keep(Call& call, LeaseId lease);
     Status revoke(Call& call, LeaseId lease);
 
- private:
-    // Runs `work(now)` in a write transaction, after ending what has expired. When `work` fails it has changed nothing.
+  private:
+    // Runs `work(now)` in a write transaction, after ending what has expired. When `work` fails it has
+    // changed nothing.
     template <class T, class Work>
     Result<T> write(Call& call, bool announced, Work work);
     Status refuse_foreign_file();

@@ -1,17 +1,17 @@
 #include "store_sqlite/file_events.h"
 
-#include <sys/inotify.h>
-
 #include <array>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <sys/inotify.h>
 
 namespace pgherd::sqlite {
 
 struct FileEvents::Reader : std::enable_shared_from_this<Reader> {
-    Reader(boost::asio::io_context& context, Then function) : descriptor(context), changed(std::move(function)) {}
+    Reader(boost::asio::io_context& context, Then function)
+        : descriptor(context), changed(std::move(function)) {}
 
     void read() {
         descriptor.async_read_some(boost::asio::buffer(events),

@@ -9,15 +9,15 @@
 namespace pgherd::sqlite {
 
 class FileEvents {
- public:
-    // Calls `changed` from the loop, once for any number of events that came together. Where the system has no inotify to
-    // give (its limits, a file system without it) nothing is called.
+  public:
+    // Calls `changed` from the loop, once for any number of events that came together. Where the system has
+    // no inotify to give (its limits, a file system without it) nothing is called.
     FileEvents(EventLoop& loop, const std::string& path, Then changed);
     ~FileEvents();
     FileEvents(const FileEvents&) = delete;
     FileEvents& operator=(const FileEvents&) = delete;
 
- private:
+  private:
     struct Reader;
     std::shared_ptr<Reader> reader_;
 };

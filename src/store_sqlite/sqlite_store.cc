@@ -36,13 +36,13 @@ struct SqliteStore::Watcher {
 };
 
 class SqliteStore::Handle final : public Watch {
- public:
+  public:
     explicit Handle(std::shared_ptr<Watcher> watcher) : watcher_(std::move(watcher)) {}
     ~Handle() override { watcher_->ended = true; }
     Handle(const Handle&) = delete;
     Handle& operator=(const Handle&) = delete;
 
- private:
+  private:
     std::shared_ptr<Watcher> watcher_;
 };
 
@@ -59,7 +59,7 @@ SqliteStore::~SqliteStore() {
         if (const auto watcher = weak.lock()) watcher->ended = true;
 }
 
-// --- calls -----------------------------------------------------------------------------------------------------------
+// --- calls -------------------------------------------------------------------------------------------------
 
 template <class T, class Work>
 void SqliteStore::call(std::string what, Instant deadline, Done<T> done, Work work) {
@@ -68,38 +68,45 @@ void SqliteStore::call(std::string what, Instant deadline, Done<T> done, Work wo
     const auto in_context = [what = fmt::format("{} in SQLite file {}", what, path_)](Error error) {
         return with_context(std::move(error), what);
     };
-    pending->deadline = loop_.clock().call_at(
-        deadline, scope_.guard([weak = std::weak_ptr(pending), call, in_context] {
-            const auto waiting = weak.lock();
-            if (!waiting) return;
-            const bool abandoned = call->abandon();
-            waiting->answer(std::unexpected(in_context({ErrorCode::timeout, abandoned ? "the deadline passed" : "the disk did not confirm it by the deadline",
-                                                        abandoned ? Certainty::not_done : Certainty::maybe_done})));
-        }));
-    const bool taken = worker_.run(
-        [work = std::move(work), call, database = database_.get()]() mutable { return work(*database, *call); },
-        [pending, in_context](Result<T> result) {
-            if (!result) result = std::unexpected(in_context(std::move(result).error()));
-            pending->answer(std::move(result));
-        });
+    const auto too_late = [weak = std::weak_ptr(pending), call, in_context] {
+        const auto waiting = weak.lock();
+        if (!waiting) return;
+        Error error{ErrorCode::timeout, "the deadline passed"};
+        if (!call->abandon())
+            error = {ErrorCode::timeout, "the disk did not confirm it by the deadline",
+                     Certainty::maybe_done};
+        waiting->answer(std::unexpected(in_context(std::move(error))));
+    };
+    const auto finished = [this, pending, in_context](Result<T> result) {
+        look();  // own changes are seen also where there is no inotify
+        if (!result) result = std::unexpected(in_context(std::move(result).error()));
+        pending->answer(std::move(result));
+    };
+    pending->deadline = loop_.clock().call_at(deadline, scope_.guard(too_late));
+    const bool taken = worker_.run([work = std::move(work), call,
+                                    database = database_.get()]() mutable { return work(*database, *call); },
+                                   finished);
     if (taken) return;
     call->abandon();
     loop_.post(scope_.guard([pending, in_context] {
-        pending->answer(std::unexpected(in_context({ErrorCode::unavailable, "too many calls are waiting for the disk"})));
+        pending->answer(
+            std::unexpected(in_context({ErrorCode::unavailable, "too many calls are waiting for the disk"})));
     }));
 }
 
 void SqliteStore::load(Instant deadline, Done<SnapshotPtr> done) {
-    call<SnapshotPtr>("cannot read the cluster", deadline, std::move(done), [](Database& database, Call& call) -> Result<SnapshotPtr> {
-        PGHERD_TRY(Glance glance, database.look(call, std::nullopt));
-        return std::move(glance.snapshot);
-    });
+    call<SnapshotPtr>("cannot read the cluster", deadline, std::move(done),
+                      [](Database& database, Call& call) -> Result<SnapshotPtr> {
+                          PGHERD_TRY(Glance glance, database.look(call, std::nullopt));
+                          return std::move(glance.snapshot);
+                      });
 }
 
 void SqliteStore::swap(Swap swap, Instant deadline, Done<Revision> done) {
     std::string what = fmt::format("cannot {} \"{}\"", swap.value ? "write" : "delete", swap.key);
-    call<Revision>(std::move(what), deadline, std::move(done),
-                   [swap = std::move(swap)](Database& database, Call& call) { return database.swap(call, swap); });
+    call<Revision>(
+        std::move(what), deadline, std::move(done),
+        [swap = std::move(swap)](Database& database, Call& call) { return database.swap(call, swap); });
 }
 
 void SqliteStore::grant(Duration ttl, Instant deadline, Done<LeaseId> done) {
@@ -117,7 +124,7 @@ void SqliteStore::revoke(LeaseId lease, Instant deadline, Done<void> done) {
                [lease](Database& database, Call& call) { return database.revoke(call, lease); });
 }
 
-// --- watching --------------------------------------------------------------------------------------------------------
+// --- watching ----------------------------------------------------------------------------------------------
 
 std::unique_ptr<Watch> SqliteStore::watch(Seen seen) {
     auto watcher = std::make_shared<Watcher>(std::move(seen));
@@ -141,8 +148,9 @@ void SqliteStore::look() {
     looking_ = true;
     const auto known = latest_ ? std::optional(latest_->revision) : std::nullopt;
     auto call = std::make_shared<Call>(loop_.clock().now() + kLookLimit);
-    const bool taken = worker_.run([call, known, database = database_.get()] { return database->look(*call, known); },
-                                   [this](Result<Glance> glance) { looked(std::move(glance)); });
+    const bool taken =
+        worker_.run([call, known, database = database_.get()] { return database->look(*call, known); },
+                    [this](Result<Glance> glance) { looked(std::move(glance)); });
     if (taken) return;
     looking_ = false;
     look_at(loop_.clock().now() + kLookInterval);
@@ -162,8 +170,10 @@ void SqliteStore::looked(Result<Glance> glance) {
     }
     for (const auto& weak : watchers_)
         if (const auto watcher = weak.lock()) tell(watcher, news);
-    if (std::exchange(look_again_, false)) look();
-    else look_at(next);
+    if (std::exchange(look_again_, false))
+        look();
+    else
+        look_at(next);
 }
 
 void SqliteStore::look_at(Instant when) {

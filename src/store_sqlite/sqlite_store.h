@@ -1,9 +1,9 @@
 // The Store port on a Database: calls go to a worker's thread, changes come back as events.
 //
-// Each call has two ends, the worker's result and its deadline; whichever comes first answers (call.h). A watch looks at the
-// revision when an own write is done, when another process has touched the file, when the first lease ends, and once a
-// second: the touch can be missing, because its process was killed between commit and touch or the system had no inotify
-// to give.
+// Each call has two ends, the worker's result and its deadline; whichever comes first answers (call.h). A
+// watch looks at the revision when an own write is done, when another process has touched the file, when the
+// first lease ends, and once a second: the touch can be missing, because its process was killed between
+// commit and touch or the system had no inotify to give.
 #pragma once
 
 #include <list>
@@ -19,7 +19,7 @@
 namespace pgherd::sqlite {
 
 class SqliteStore final : public Store {
- public:
+  public:
     SqliteStore(EventLoop& loop, std::string path, std::unique_ptr<Database> database);
     ~SqliteStore() override;
 
@@ -31,7 +31,7 @@ class SqliteStore final : public Store {
     void revoke(LeaseId lease, Instant deadline, Done<void> done) override;
     std::string describe() const override { return "SQLite file " + path_; }
 
- private:
+  private:
     struct Watcher;
     class Handle;
     template <class T, class Work>
@@ -45,7 +45,7 @@ class SqliteStore final : public Store {
     std::string path_;
     std::unique_ptr<Database> database_;
     std::list<std::weak_ptr<Watcher>> watchers_;
-    SnapshotPtr latest_;     // what the watchers were told last
+    SnapshotPtr latest_;  // what the watchers were told last
     bool looking_ = false;
     bool look_again_ = false;
     Timer next_look_;

@@ -6,9 +6,8 @@
 #include <thread>
 #include <vector>
 
-#include <unistd.h>
-
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "eventloop/log.h"
 #include "eventloop/loop.h"

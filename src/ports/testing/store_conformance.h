@@ -3,11 +3,13 @@
 // A backend's test file describes how to make a fresh backend, and gets all tests:
 //
 //     #include "ports/testing/store_conformance.h"
-//     INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance, ::testing::Values(StoreBackendCase{"sqlite", make_backend}),
+//     INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance, ::testing::Values(StoreBackendCase{"sqlite",
+//     make_backend}),
 //                              store_backend_name);
 //
-// Include it in one .cc of a test program only. Time is the backend's: nothing here sleeps, so the suite runs under a
-// virtual clock as well. What one backend alone promises (files, endpoints, processes) belongs into tests of its own.
+// Include it in one .cc of a test program only. Time is the backend's: nothing here sleeps, so the suite runs
+// under a virtual clock as well. What one backend alone promises (files, endpoints, processes) belongs into
+// tests of its own.
 #pragma once
 
 #include <array>
@@ -28,18 +30,21 @@ namespace pgherd {
 
 // A fresh, empty backend; its destruction removes whatever it needed. Stores made by it go before it.
 class StoreBackend {
- public:
+  public:
     virtual ~StoreBackend() = default;
-    // Another client of the same backend, independent of the others as another process would be. Null: it cannot be made.
+    // Another client of the same backend, independent of the others as another process would be. Null: it
+    // cannot be made.
     virtual std::unique_ptr<Store> client() = 0;
     virtual Clock& clock() = 0;
-    // Runs the event loop until the condition holds (checked after every step) or `limit` has passed. Gives the condition.
+    // Runs the event loop until the condition holds (checked after every step) or `limit` has passed. Gives
+    // the condition.
     virtual bool run_until(const std::function<bool()>& condition, Duration limit) = 0;
 
-    // Interrupts the watches of every client in the backend's own way (cuts connections, compacts, restarts), such that
-    // changes can be missed if nobody takes care. False: nothing can interrupt this backend.
+    // Interrupts the watches of every client in the backend's own way (cuts connections, compacts, restarts),
+    // such that changes can be missed if nobody takes care. False: nothing can interrupt this backend.
     virtual bool interrupt() { return false; }
-    // The next swap, by the client that was made first, is done but its answer gets lost. False: this backend cannot lose an answer on demand.
+    // The next swap, by the client that was made first, is done but its answer gets lost. False: this backend
+    // cannot lose an answer on demand.
     virtual bool lose_next_answer() { return false; }
 
     // The shortest time to live that is kept exactly, and how much later than it a lease may end.
@@ -51,12 +56,16 @@ struct StoreBackendCase {
     std::string name;
     std::function<std::unique_ptr<StoreBackend>()> make;  // null result: skip (the server is not installed)
 };
-inline std::ostream& operator<<(std::ostream& out, const StoreBackendCase& c) { return out << c.name; }
-inline std::string store_backend_name(const ::testing::TestParamInfo<StoreBackendCase>& info) { return info.param.name; }
+inline std::ostream& operator<<(std::ostream& out, const StoreBackendCase& c) {
+    return out << c.name;
+}
+inline std::string store_backend_name(const ::testing::TestParamInfo<StoreBackendCase>& info) {
+    return info.param.name;
+}
 
 // What a watch has delivered, with the checks that hold for every watch.
 class WatchLog {
- public:
+  public:
     explicit WatchLog(Store& store)
         : watch_(store.watch([this](Result<SnapshotPtr> result) { seen(std::move(result)); })) {}
 
@@ -69,7 +78,7 @@ class WatchLog {
     }
     std::function<void(const Snapshot&)> on_snapshot;
 
- private:
+  private:
     void seen(Result<SnapshotPtr> result) {
         if (!result) {
             EXPECT_FALSE(failing_) << "an interruption was reported twice: " << result.error().message;
@@ -95,9 +104,10 @@ class WatchLog {
 };
 
 class StoreConformance : public ::testing::TestWithParam<StoreBackendCase> {
- protected:
+  protected:
     static constexpr Duration kLimit = std::chrono::seconds(20);
-    // Long enough for a slow machine, far too short for a poll to be mistaken for an event … of a watch of 1 s and more.
+    // Long enough for a slow machine, far too short for a poll to be mistaken for an event … of a watch of 1
+    // s and more.
     static constexpr Duration kPrompt = std::chrono::milliseconds(900);
 
     void SetUp() override {
@@ -137,12 +147,15 @@ class StoreConformance : public ::testing::TestWithParam<StoreBackendCase> {
     }
 
     Result<Revision> swap(Store& store, Swap what, Duration limit = kLimit) {
-        return wait<Revision>([&](Instant d, auto done) { store.swap(std::move(what), d, std::move(done)); }, limit);
+        return wait<Revision>([&](Instant d, auto done) { store.swap(std::move(what), d, std::move(done)); },
+                              limit);
     }
     Result<Revision> put(Store& store, std::string key, std::string value, LeaseId lease = {}) {
         return swap(store, {std::move(key), Always{}, std::move(value), lease});
     }
-    Result<Revision> erase(Store& store, std::string key) { return swap(store, {std::move(key), Always{}, std::nullopt, {}}); }
+    Result<Revision> erase(Store& store, std::string key) {
+        return swap(store, {std::move(key), Always{}, std::nullopt, {}});
+    }
     Result<SnapshotPtr> load(Store& store) {
         return wait<SnapshotPtr>([&](Instant d, auto done) { store.load(d, std::move(done)); });
     }
@@ -172,15 +185,18 @@ class StoreConformance : public ::testing::TestWithParam<StoreBackendCase> {
     static ::testing::AssertionResult failed(const Result<T>& result, ErrorCode code) {
         if (result) return ::testing::AssertionFailure() << "it succeeded";
         if (result.error().code != code || result.error().maybe_done())
-            return ::testing::AssertionFailure() << to_string(result.error().code) << ": " << result.error().message
-                                                 << (result.error().maybe_done() ? " (maybe done)" : "");
-        if (result.error().message.empty()) return ::testing::AssertionFailure() << "an error without a message";
+            return ::testing::AssertionFailure()
+                   << to_string(result.error().code) << ": " << result.error().message
+                   << (result.error().maybe_done() ? " (maybe done)" : "");
+        if (result.error().message.empty())
+            return ::testing::AssertionFailure() << "an error without a message";
         return ::testing::AssertionSuccess();
     }
     template <class T>
     static ::testing::AssertionResult succeeded(const Result<T>& result) {
         if (result) return ::testing::AssertionSuccess();
-        return ::testing::AssertionFailure() << to_string(result.error().code) << ": " << result.error().message;
+        return ::testing::AssertionFailure()
+               << to_string(result.error().code) << ": " << result.error().message;
     }
 
     std::unique_ptr<StoreBackend> backend_;
@@ -188,7 +204,7 @@ class StoreConformance : public ::testing::TestWithParam<StoreBackendCase> {
     std::unique_ptr<Store> b_;
 };
 
-// --- reading and writing ---------------------------------------------------------------------------------------------
+// --- reading and writing -----------------------------------------------------------------------------------
 
 TEST_P(StoreConformance, StartsEmptyAndSaysWhereItIs) {
     const auto snapshot = load(*a_);
@@ -227,7 +243,9 @@ TEST_P(StoreConformance, CreationStaysAndModificationMovesWithEachChange) {
     EXPECT_EQ(read(*b_, "leader")->created, *third);
 }
 
-TEST_P(StoreConformance, DeletingWhatIsNotThereIsDone) { EXPECT_TRUE(succeeded(erase(*a_, "nothing"))); }
+TEST_P(StoreConformance, DeletingWhatIsNotThereIsDone) {
+    EXPECT_TRUE(succeeded(erase(*a_, "nothing")));
+}
 
 TEST_P(StoreConformance, IfAbsentCreatesOnce) {
     EXPECT_TRUE(succeeded(swap(*a_, {"leader", IfAbsent{}, "m1", {}})));
@@ -280,7 +298,8 @@ TEST_P(StoreConformance, AConflictLeavesNoTrace) {
     EXPECT_TRUE(failed(swap(*a_, {"config", IfAbsent{}, "x", *lease}), ErrorCode::conflict));
     EXPECT_TRUE(failed(swap(*a_, {"config", IfValue{"y"}, "x", *lease}), ErrorCode::conflict));
     EXPECT_TRUE(failed(swap(*a_, {"other", IfRevision{*first}, "x", *lease}), ErrorCode::conflict));
-    EXPECT_TRUE(failed(swap(*a_, {"config", IfRevision{Revision(first->value() + 1)}, std::nullopt, {}}), ErrorCode::conflict));
+    EXPECT_TRUE(failed(swap(*a_, {"config", IfRevision{Revision(first->value() + 1)}, std::nullopt, {}}),
+                       ErrorCode::conflict));
     const auto after = load(*b_);
     ASSERT_TRUE(succeeded(before) && succeeded(after));
     EXPECT_EQ((*before)->records, (*after)->records);
@@ -294,8 +313,10 @@ TEST_P(StoreConformance, KeepsValuesAndKeysByteByByte) {
     std::string big;
     while (big.size() < 100'000) big += "{\"k\": \"ü\"}, " + std::to_string(big.size());
     const std::vector<std::pair<std::string, std::string>> records{
-        {"members/a b", ""}, {"members/a", all_bytes}, {"members/ab", big},     {"members/ä", "日本語"},
-        {"a/b/c/", "x"},     {"a%2Fb'\"\\", "\n"},     {"history", "[[1,2]]\n"}, {"z\xf0\x9f\x90\x98", "\"quoted\""}};
+        {"members/a b", ""},      {"members/a", all_bytes},
+        {"members/ab", big},      {"members/ä", "日本語"},
+        {"a/b/c/", "x"},          {"a%2Fb'\"\\", "\n"},
+        {"history", "[[1,2]]\n"}, {"z\xf0\x9f\x90\x98", "\"quoted\""}};
     for (const auto& [key, text] : records) ASSERT_TRUE(succeeded(put(*a_, key, text))) << key;
     const auto snapshot = load(*b_);
     ASSERT_TRUE(succeeded(snapshot));
@@ -328,7 +349,7 @@ TEST_P(StoreConformance, AnswersNobodyOnceItIsDestroyed) {
     EXPECT_EQ(answers, 0);
 }
 
-// --- two writers -----------------------------------------------------------------------------------------------------
+// --- two writers -------------------------------------------------------------------------------------------
 
 TEST_P(StoreConformance, OfTwoThatCreateTheSameRecordExactlyOneWins) {
     for (int round = 0; round < 20; ++round) {
@@ -358,12 +379,15 @@ TEST_P(StoreConformance, TwoThatCountTogetherLoseNothing) {
             stores[i]->load(deadline, [&, i](Result<SnapshotPtr> snapshot) {
                 ASSERT_TRUE(succeeded(snapshot));
                 const Record& record = (*snapshot)->records.at("counter");
-                stores[i]->swap({"counter", IfRevision{record.modified}, std::to_string(std::stoi(record.value) + 1), {}},
-                                deadline, [&, i](Result<Revision> result) {
-                                    if (result) ++done[i];
-                                    else ASSERT_TRUE(failed(result, ErrorCode::conflict));
-                                    step[i]();
-                                });
+                stores[i]->swap(
+                    {"counter", IfRevision{record.modified}, std::to_string(std::stoi(record.value) + 1), {}},
+                    deadline, [&, i](Result<Revision> result) {
+                        if (result)
+                            ++done[i];
+                        else
+                            ASSERT_TRUE(failed(result, ErrorCode::conflict));
+                        step[i]();
+                    });
             });
         };
     step[0]();
@@ -372,7 +396,7 @@ TEST_P(StoreConformance, TwoThatCountTogetherLoseNothing) {
     EXPECT_EQ(value(*a_, "counter"), std::to_string(2 * kEach));
 }
 
-// --- leases ----------------------------------------------------------------------------------------------------------
+// --- leases ------------------------------------------------------------------------------------------------
 
 TEST_P(StoreConformance, ALeaseEndsInTimeAndTakesItsRecordsAlong) {
     WatchLog watched(*b_);
@@ -437,7 +461,8 @@ TEST_P(StoreConformance, RevokingALeaseDeletesItsRecordsAtOnce) {
     ASSERT_TRUE(succeeded(revoke(*a_, *lease)));
     EXPECT_FALSE(read(*b_, "leader"));
     EXPECT_EQ(value(*b_, "members/m2"), "{}");
-    EXPECT_TRUE(run_until([&] { return watched.saw("leader", {}) && watched.saw("members/m2", "{}"); }, kPrompt));
+    EXPECT_TRUE(
+        run_until([&] { return watched.saw("leader", {}) && watched.saw("members/m2", "{}"); }, kPrompt));
     EXPECT_TRUE(failed(keep(*a_, *lease), ErrorCode::not_found));
     EXPECT_TRUE(failed(revoke(*a_, *lease), ErrorCode::not_found));
     EXPECT_TRUE(failed(swap(*a_, {"leader", IfAbsent{}, "m1", *lease}), ErrorCode::not_found));
@@ -447,7 +472,8 @@ TEST_P(StoreConformance, ARecordHangsOnTheLeaseOfItsLatestWrite) {
     const auto old_lease = grant(*a_, std::chrono::seconds(30));
     const auto new_lease = grant(*b_, std::chrono::seconds(30));
     ASSERT_TRUE(succeeded(old_lease) && succeeded(new_lease));
-    for (const std::string key : {"moved", "freed", "left"}) ASSERT_TRUE(succeeded(put(*a_, key, "1", *old_lease)));
+    for (const std::string key : {"moved", "freed", "left"})
+        ASSERT_TRUE(succeeded(put(*a_, key, "1", *old_lease)));
     ASSERT_TRUE(succeeded(put(*b_, "moved", "2", *new_lease)));
     ASSERT_TRUE(succeeded(put(*b_, "freed", "2")));
     ASSERT_TRUE(succeeded(revoke(*a_, *old_lease)));
@@ -459,7 +485,7 @@ TEST_P(StoreConformance, ARecordHangsOnTheLeaseOfItsLatestWrite) {
     EXPECT_EQ(value(*a_, "freed"), "2");
 }
 
-// --- watching --------------------------------------------------------------------------------------------------------
+// --- watching ----------------------------------------------------------------------------------------------
 
 TEST_P(StoreConformance, AWatchBeginsWithTheCurrentState) {
     WatchLog empty(*b_);
@@ -479,7 +505,8 @@ TEST_P(StoreConformance, AWatchShowsTheChangesOfOthersPromptly) {
         pass(std::chrono::milliseconds(20));
         const std::string text = std::to_string(i);
         ASSERT_TRUE(succeeded(put(*a_, "leader", text)));
-        EXPECT_TRUE(run_until([&] { return other.saw("leader", text) && own.saw("leader", text); }, kPrompt)) << i;
+        EXPECT_TRUE(run_until([&] { return other.saw("leader", text) && own.saw("leader", text); }, kPrompt))
+            << i;
     }
     ASSERT_TRUE(succeeded(erase(*a_, "leader")));
     EXPECT_TRUE(run_until([&] { return other.saw("leader", {}) && own.saw("leader", {}); }, kPrompt));
@@ -513,8 +540,10 @@ TEST_P(StoreConformance, AWatchGoesOnAfterAnInterruption) {
         if (!backend_->interrupt()) GTEST_SKIP() << "nothing interrupts this backend";
         const std::string text = std::to_string(i);
         // The interruption may hit this client too; what it answers then is a matter of the backend.
-        ASSERT_TRUE(run_until([&] { return succeeded(put(*a_, "missed", text)) && succeeded(erase(*a_, "deleted")); }));
-        EXPECT_TRUE(run_until([&] { return watched.saw("missed", text) && watched.saw("deleted", {}); })) << i;
+        ASSERT_TRUE(run_until(
+            [&] { return succeeded(put(*a_, "missed", text)) && succeeded(erase(*a_, "deleted")); }));
+        EXPECT_TRUE(run_until([&] { return watched.saw("missed", text) && watched.saw("deleted", {}); }))
+            << i;
         ASSERT_TRUE(succeeded(put(*a_, "later", text)));
         EXPECT_TRUE(run_until([&] { return watched.saw("later", text); })) << i;
     }
@@ -537,7 +566,7 @@ TEST_P(StoreConformance, ADestroyedWatchIsSilentAlsoWhenItEndsItself) {
     EXPECT_EQ(calls, 1);
 }
 
-// --- maybe done ------------------------------------------------------------------------------------------------------
+// --- maybe done --------------------------------------------------------------------------------------------
 
 TEST_P(StoreConformance, ASwapWhoseAnswerIsLostIsMaybeDoneAndARepetitionMayConflict) {
     if (!backend_->lose_next_answer()) GTEST_SKIP() << "this backend loses no answers on demand";

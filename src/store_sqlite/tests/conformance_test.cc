@@ -10,7 +10,7 @@ namespace pgherd {
 namespace {
 
 class SqliteBackend final : public StoreBackend {
- public:
+  public:
     std::unique_ptr<Store> client() override {
         auto store = open_sqlite_store(loop_, directory_.file("store.db"));
         EXPECT_TRUE(store) << (store ? "" : store.error().message);
@@ -28,13 +28,14 @@ class SqliteBackend final : public StoreBackend {
     Duration shortest_ttl() const override { return std::chrono::milliseconds(300); }
     Duration expiry_slack() const override { return std::chrono::milliseconds(700); }
 
- private:
+  private:
     TemporaryDirectory directory_;
     EventLoop loop_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance,
-                         ::testing::Values(StoreBackendCase{"sqlite", [] { return std::make_unique<SqliteBackend>(); }}),
+                         ::testing::Values(StoreBackendCase{
+                             "sqlite", [] { return std::make_unique<SqliteBackend>(); }}),
                          store_backend_name);
 
 }  // namespace

@@ -1,13 +1,13 @@
-// The file behind the store: what may stand in its place, who may hold it, and what a bad disk makes of a write.
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+// The file behind the store: what may stand in its place, who may hold it, and what a bad disk makes of a
+// write.
 #include <fstream>
 #include <iterator>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "faulty_disk.h"
 #include "store_sqlite_testing.h"
@@ -18,13 +18,14 @@ namespace {
 using namespace std::chrono_literals;
 
 class SqliteFile : public ::testing::Test {
- protected:
+  protected:
     Error open_error() {
         EventLoop loop;
         const auto store = open_sqlite_store(loop, path_);
         EXPECT_FALSE(store);
         if (store) return {};
-        EXPECT_TRUE(store.error().message.starts_with("cannot open SQLite file " + path_ + ": ")) << store.error().message;
+        EXPECT_TRUE(store.error().message.starts_with("cannot open SQLite file " + path_ + ": "))
+            << store.error().message;
         return store.error();
     }
     void write_file(const std::string& text) { std::ofstream(path_, std::ios::binary) << text; }
@@ -44,7 +45,7 @@ TEST_F(SqliteFile, IsForItsUserAlone) {
     EXPECT_TRUE(client.put("config", "x"));
     umask(before);
     for (const char* suffix : {"", "-wal", "-shm", "-lock"}) {
-        struct stat file {};
+        struct stat file{};
         ASSERT_EQ(stat((path_ + suffix).c_str(), &file), 0) << suffix;
         EXPECT_EQ(file.st_mode & 0777U, 0600U) << suffix;
     }
@@ -115,7 +116,8 @@ TEST_F(SqliteFile, ARebootEndsAllLeases) {
     LeaseId lease;
     {
         Client client(path_);
-        const auto granted = client.wait<LeaseId>(5s, [&](Instant d, auto done) { client.store->grant(1h, d, std::move(done)); });
+        const auto granted = client.wait<LeaseId>(
+            5s, [&](Instant d, auto done) { client.store->grant(1h, d, std::move(done)); });
         ASSERT_TRUE(granted);
         lease = *granted;
         ASSERT_TRUE(client.put("config", "x"));
@@ -130,7 +132,8 @@ TEST_F(SqliteFile, ARebootEndsAllLeases) {
     EXPECT_GT((*after)->revision, before);
     EXPECT_TRUE((*after)->records.contains("config"));
     EXPECT_FALSE((*after)->records.contains("leader"));
-    const auto kept = client.wait<Duration>(5s, [&](Instant d, auto done) { client.store->keep(lease, d, std::move(done)); });
+    const auto kept = client.wait<Duration>(
+        5s, [&](Instant d, auto done) { client.store->keep(lease, d, std::move(done)); });
     EXPECT_TRUE(!kept && kept.error().code == ErrorCode::not_found);
 }
 
@@ -207,10 +210,13 @@ TEST_F(SqliteFile, TooManyCallsAtOnceAreRefusedNotQueuedForEver) {
     int done = 0;
     int refused = 0;
     for (int i = 0; i < 1000; ++i)
-        client.store->swap({"leader", Always{}, "m1", {}}, boottime_now() + 20s, [&](Result<Revision> result) {
-            if (!result) EXPECT_TRUE(result.error().code == ErrorCode::unavailable && !result.error().maybe_done());
-            ++(result ? done : refused);
-        });
+        client.store->swap({"leader", Always{}, "m1", {}}, boottime_now() + 20s,
+                           [&](Result<Revision> result) {
+                               if (!result)
+                                   EXPECT_TRUE(result.error().code == ErrorCode::unavailable &&
+                                               !result.error().maybe_done());
+                               ++(result ? done : refused);
+                           });
     ASSERT_TRUE(client.loop.run_until([&] { return done + refused == 1000; }, 20s));
     EXPECT_GE(done, 256);
     EXPECT_GT(refused, 0);
@@ -235,18 +241,21 @@ TEST_F(SqliteFile, AFileThatIsRemovedOrReplacedIsServedNoMore) {
 TEST_F(SqliteFile, AChangeThatNobodyAnnouncedIsSeenWithinSeconds) {
     Client client(path_);
     SnapshotPtr seen;
-    const auto watch = client.store->watch([&](Result<SnapshotPtr> result) { seen = result.value_or(nullptr); });
+    const auto watch =
+        client.store->watch([&](Result<SnapshotPtr> result) { seen = result.value_or(nullptr); });
     ASSERT_TRUE(client.loop.run_until([&] { return seen != nullptr; }, 5s));
     RawFile(path_).run(
         "BEGIN; UPDATE meta SET revision = revision + 1;"
-        "INSERT INTO record VALUES ('leader', 'm1', (SELECT revision FROM meta), (SELECT revision FROM meta), 0); COMMIT");
+        "INSERT INTO record VALUES ('leader', 'm1', (SELECT revision FROM meta), (SELECT revision FROM "
+        "meta), 0); COMMIT");
     EXPECT_TRUE(client.loop.run_until([&] { return seen->records.contains("leader"); }, 3s));
 }
 
 TEST_F(SqliteFile, ItsLogStaysSmall) {
     Client client(path_);
     Client other(path_);
-    for (int i = 0; i < 600; ++i) ASSERT_TRUE((i % 2 == 0 ? client : other).put("status", std::string(5000, 'x')));
+    for (int i = 0; i < 600; ++i)
+        ASSERT_TRUE((i % 2 == 0 ? client : other).put("status", std::string(5000, 'x')));
     EXPECT_LT(std::filesystem::file_size(path_ + "-wal"), 4U << 20U);
     EXPECT_LT(std::filesystem::file_size(path_), 1U << 20U);
 }

@@ -1,12 +1,11 @@
 // Several processes on one file: nobody's write gets lost, and one that dies at any moment harms no one.
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <random>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "store_sqlite_testing.h"
 
@@ -17,7 +16,7 @@ using namespace std::chrono_literals;
 
 // A child process; ended with the test, whatever happens.
 class Child {
- public:
+  public:
     template <class Body>
     explicit Child(Body body) : pid_(fork()) {
         if (pid_ == 0) _exit(body());
@@ -39,7 +38,7 @@ class Child {
     }
     void kill_9() { kill(pid_, SIGKILL); }
 
- private:
+  private:
     pid_t pid_;
 };
 
@@ -48,7 +47,8 @@ std::optional<int> count_up(Client& client, const std::string& key) {
     const auto snapshot = client.load();
     if (!snapshot) return {};
     const auto it = (*snapshot)->records.find(key);
-    if (it == (*snapshot)->records.end()) return client.swap({key, IfAbsent{}, "1", {}}) ? std::optional(1) : std::nullopt;
+    if (it == (*snapshot)->records.end())
+        return client.swap({key, IfAbsent{}, "1", {}}) ? std::optional(1) : std::nullopt;
     const int next = std::stoi(it->second.value) + 1;
     if (!client.swap({key, IfRevision{it->second.modified}, std::to_string(next), {}})) return {};
     return next;
@@ -65,7 +65,8 @@ TEST(SqliteProcesses, CountTogetherWithoutALostUpdate) {
             Client client(path);
             if (!client.store) return 1;
             const Instant end = boottime_now() + 60s;
-            for (int done = 0; done < kEach && boottime_now() < end;) done += count_up(client, "counter") ? 1 : 0;
+            for (int done = 0; done < kEach && boottime_now() < end;)
+                done += count_up(client, "counter") ? 1 : 0;
             return boottime_now() < end ? 0 : 2;
         });
     for (auto& child : children) EXPECT_EQ(child.wait(), 0);
@@ -167,14 +168,19 @@ TEST(SqliteProcesses, AWatcherSeesTheWritesOfAnotherProcessAsTheyHappen) {
     close(ends[0]);
     Client watcher(path);
     SnapshotPtr seen;
-    const auto watch = watcher.store->watch([&](Result<SnapshotPtr> result) { seen = result.value_or(nullptr); });
+    const auto watch =
+        watcher.store->watch([&](Result<SnapshotPtr> result) { seen = result.value_or(nullptr); });
     ASSERT_TRUE(watcher.loop.run_until([&] { return seen != nullptr; }, 5s));
     int prompt = 0;
     for (int i = 0; i < 20; ++i) {
         const Instant start = boottime_now();
         ASSERT_EQ(write(ends[1], &i, sizeof i), static_cast<ssize_t>(sizeof i));
         ASSERT_TRUE(watcher.loop.run_until(
-            [&] { return seen && seen->records.contains("leader") && seen->records.at("leader").value == std::to_string(i); }, 5s));
+            [&] {
+                return seen && seen->records.contains("leader") &&
+                       seen->records.at("leader").value == std::to_string(i);
+            },
+            5s));
         prompt += boottime_now() - start < 200ms ? 1 : 0;
     }
     EXPECT_GE(prompt, 15) << "of 20; a slow disk may delay some";

@@ -1,14 +1,13 @@
 // What the tests of this module share.
 #pragma once
 
-#include <sqlite3.h>
-#include <stdlib.h>
-
 #include <filesystem>
 #include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <stdlib.h>
 
 #include "eventloop/loop.h"
 #include "store_sqlite/store_sqlite.h"
@@ -17,7 +16,7 @@ namespace pgherd {
 
 // Removed with everything in it, also when a test fails.
 class TemporaryDirectory {
- public:
+  public:
     TemporaryDirectory() {
         std::string pattern = (std::filesystem::temp_directory_path() / "pgherd-test-XXXXXX").string();
         EXPECT_NE(mkdtemp(pattern.data()), nullptr);
@@ -32,13 +31,13 @@ class TemporaryDirectory {
 
     std::string file(const std::string& name) const { return (path_ / name).string(); }
 
- private:
+  private:
     std::filesystem::path path_;
 };
 
 // The file as another program would open it.
 class RawFile {
- public:
+  public:
     explicit RawFile(const std::string& path) { EXPECT_EQ(sqlite3_open(path.c_str(), &handle_), SQLITE_OK); }
     ~RawFile() { sqlite3_close(handle_); }
     RawFile(const RawFile&) = delete;
@@ -52,18 +51,19 @@ class RawFile {
             if (columns > 0 && values[0] != nullptr) *static_cast<std::string*>(out) = values[0];
             return 0;
         };
-        EXPECT_EQ(sqlite3_exec(handle_, sql.c_str(), keep, &result, &error), SQLITE_OK) << sql << ": " << (error != nullptr ? error : "");
+        EXPECT_EQ(sqlite3_exec(handle_, sql.c_str(), keep, &result, &error), SQLITE_OK)
+            << sql << ": " << (error != nullptr ? error : "");
         sqlite3_free(error);
         return result;
     }
 
- private:
+  private:
     sqlite3* handle_ = nullptr;
 };
 
 // One store and its loop, with calls that wait.
 class Client {
- public:
+  public:
     explicit Client(const std::string& path) {
         auto opened = open_sqlite_store(loop, path);
         EXPECT_TRUE(opened) << (opened ? "" : opened.error().message);
@@ -78,7 +78,8 @@ class Client {
         return answer ? std::move(*answer) : Result<T>(fail("no answer"));
     }
     Result<Revision> swap(Swap what, Duration limit = std::chrono::seconds(20)) {
-        return wait<Revision>(limit, [&](Instant d, auto done) { store->swap(std::move(what), d, std::move(done)); });
+        return wait<Revision>(
+            limit, [&](Instant d, auto done) { store->swap(std::move(what), d, std::move(done)); });
     }
     Result<Revision> put(std::string key, std::string value, Duration limit = std::chrono::seconds(20)) {
         return swap({std::move(key), Always{}, std::move(value), {}}, limit);
