@@ -38,6 +38,7 @@ Instant Lease::next_due() const { return last_sent_ + interval_; }
 bool Lease::holds() const {
     auto view = mirror_.view();
     if (!view || id_.value() == 0 || !view->led_by(self_)) return false;
+    if (view->leader->modified == released_) return false;
     LeaseId lease = view->leader->lease;
     return lease == id_ || (next_.value() != 0 && lease == next_);
 }
@@ -65,7 +66,7 @@ void Lease::tick(bool renew_lock) {
         retake(next_);
     else if (next_.value() != 0)
         take_into_use();
-    else if (view && view->led_by(self_) && view->leader->lease != id_)
+    else if (view && view->led_by(self_) && (view->leader->lease != id_ || (renew_lock && view->leader->modified == released_)))
         retake(id_);
     if (due && (renew_lock || !holds())) keep();
 }
@@ -150,11 +151,13 @@ void Lease::acquire() {
     });
 }
 
-// The record names us under another lease: of our ttl before, or of our life before a restart.
+// The record names us under another lease: of our ttl before, or of our life before a restart. Or we meant to release it,
+// and nobody knows whether that happened.
 void Lease::retake(LeaseId lease) {
     std::string key(kLeader);
-    if (mirror_.writing(key)) return;
-    mirror_.write({key, IfValue{self_.text()}, self_.text(), lease}, call_limit(), [this, lease](Result<Revision> result) {
+    auto view = mirror_.view();
+    if (!view || !view->leader || mirror_.writing(key)) return;
+    mirror_.write({key, IfRevision{view->leader->modified}, self_.text(), lease}, call_limit(), [this, lease](Result<Revision> result) {
         if (!result) return;
         if (lease == next_) take_into_use();
         renewed(valid_until_ - granted_ttl_, granted_ttl_);
@@ -165,7 +168,9 @@ void Lease::release() {
     std::string key(kLeader);
     auto view = mirror_.view();
     if (!view || !view->led_by(self_) || mirror_.writing(key)) return;
-    mirror_.write({key, IfValue{self_.text()}, std::nullopt, {}}, call_limit(), [this](Result<Revision> result) {
+    // A deletion that arrives late must not hit a lock that we have taken since.
+    released_ = view->leader->modified;
+    mirror_.write({key, IfRevision{released_}, std::nullopt, {}}, call_limit(), [this](Result<Revision> result) {
         if (result) log_.info("lock-released", "this member has released the leader lock");
     });
 }

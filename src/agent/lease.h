@@ -73,6 +73,7 @@ class Lease {
     Duration interval_ = std::chrono::seconds(10);
     bool paused_ = false;
     LeaseId id_;
+    Revision released_;      // the leader record that we have asked to delete: ours no more, whatever came of it
     LeaseId next_;           // for another ttl: replaces id_ once the lock hangs on it
     Duration next_ttl_{};
     Instant next_valid_until_;

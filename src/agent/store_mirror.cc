@@ -1,5 +1,6 @@
 #include "agent/store_mirror.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -40,6 +41,7 @@ void StoreMirror::seen(Result<SnapshotPtr> result) {
     bool newer = !snapshot_ || (*result)->revision >= snapshot_->revision;
     if (newer) {
         snapshot_ = std::move(*result);
+        watched_ = snapshot_->revision;
         parse();
     }
     contact(true);
@@ -63,9 +65,12 @@ void StoreMirror::write(Swap swap, Duration limit, Done<Revision> done) {
 }
 
 void StoreMirror::remember(const Swap& swap, Revision revision) {
-    if (!snapshot_ || snapshot_->revision >= revision) return;  // the watch was faster
+    if (!snapshot_ || watched_ >= revision) return;  // the watch was faster
+    // Answers may come in another order than the writes happened.
+    const Record* known = record(swap.key);
+    if (known && known->modified > revision) return;
     auto next = std::make_shared<Snapshot>(*snapshot_);
-    next->revision = revision;
+    next->revision = std::max(next->revision, revision);
     if (swap.value) {
         Record& record = next->records[swap.key];
         if (record.created.value() == 0) record.created = revision;

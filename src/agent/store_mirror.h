@@ -46,6 +46,7 @@ class StoreMirror {
     Log& log_;
     std::function<void()> changed_;
     std::unique_ptr<Watch> watch_;
+    Revision watched_;  // of the latest snapshot that the store has shown; snapshot_ also has our own writes since
     SnapshotPtr snapshot_;
     std::shared_ptr<const ClusterView> view_;
     bool ok_ = false;
