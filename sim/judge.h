@@ -50,6 +50,7 @@ class Judge final : public Witness {
     bool sync_mode() const { return sync_mode_; }
     std::uint64_t acknowledged_count() const { return acknowledgements_.size(); }
     std::uint64_t lost_count() const { return lost_; }  // excused ones
+    std::uint64_t repeated_timelines() const { return repeated_timelines_; }
     Instant last_acknowledged(int client) const;
     std::function<void(int client, bool)> on_client;  // a client's commit has ended
 
@@ -86,6 +87,7 @@ class Judge final : public Witness {
     std::uint64_t promises_ = 0;
     bool forced_failover_ = false;
     std::uint64_t lost_ = 0;
+    std::uint64_t repeated_timelines_ = 0;
 };
 
 }  // namespace pgherd::sim
