@@ -8,17 +8,21 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "eventloop/loop.h"
 #include "store_sqlite/store_sqlite.h"
 
 namespace pgherd {
 
-// Removed with everything in it, also when a test fails.
+// Removed with everything in it, also when a test fails. In memory where there is such a place: what a slow
+// disk adds is only time, since no test cuts the power.
 class TemporaryDirectory {
   public:
     TemporaryDirectory() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "pgherd-test-XXXXXX").string();
+        const bool in_memory = access("/dev/shm", W_OK | X_OK) == 0;
+        const std::filesystem::path parent = in_memory ? "/dev/shm" : std::filesystem::temp_directory_path();
+        std::string pattern = (parent / "pgherd-test-XXXXXX").string();
         EXPECT_NE(mkdtemp(pattern.data()), nullptr);
         path_ = pattern;
     }
