@@ -72,6 +72,8 @@ class Agent::Impl {
     void start_postgres(const StartSpec& spec, std::string_view rule);
     void promote(std::string_view rule);
     void write(const std::string& key, Expectation expect, std::optional<std::string> value, LeaseId lease = {});
+    // A record may be replaced only as this decision has seen it.
+    Expectation as_seen(const std::string& key) const;
     void write_config();
     // --- what needs no decision
     void apply_config();
@@ -102,6 +104,7 @@ class Agent::Impl {
     Instant slots_synced_;
     bool syncing_slots_ = false;
     std::map<MemberName, Instant> last_seen_members_;
+    std::optional<std::string> exit_why_;    // as soon as no write is under way
     Then shutting_down_;
     bool stop_begun_ = false;
     bool revoking_ = false;
@@ -177,6 +180,7 @@ void Agent::Impl::step() {
     notify_role();
     publisher_.publish(state_);
     schedule(state_.decision.wake);
+    if (exit_why_ && !mirror_.writing("initialize")) on_exit_(*std::exchange(exit_why_, std::nullopt));
 }
 
 void Agent::Impl::observe() {
@@ -208,7 +212,9 @@ void Agent::Impl::observe() {
     state_.store_last_seen = mirror_.last_seen();
     state_.progress = instance_.progress();
     state_.failsafe_active = !seen.store_ok && seen.now < seen.failsafe_valid_until;
-    if (seen.store_ok && seen.failsafe_valid_until != Instant{}) questions_.forget_failsafe();
+    // The confirmation of the members counts until the store has said again who leads.
+    bool settled = seen.cluster && (lease_.valid_until() > seen.now || (!seen.cluster->unlocked() && lease_.lost()));
+    if (seen.store_ok && settled && seen.failsafe_valid_until != Instant{}) questions_.forget_failsafe();
 }
 
 void Agent::Impl::note(const ha::Decision& decision) {
@@ -250,8 +256,8 @@ void Agent::Impl::perform_on_store(const ha::Action& action) {
                 // Without a lease it would stay for ever if we died now.
                 if (lease_.id().value() != 0) write("initialize", IfAbsent{}, "", lease_.id());
             },
-            [&](const ha::WriteInitialize& wanted) { write("initialize", Always{}, std::to_string(wanted.id.value())); },
-            [&](const ha::DropInitialize&) { write("initialize", Always{}, std::nullopt); },
+            [&](const ha::WriteInitialize& wanted) { write("initialize", as_seen("initialize"), std::to_string(wanted.id.value())); },
+            [&](const ha::DropInitialize&) { write("initialize", as_seen("initialize"), std::nullopt); },
             [&](const ha::WriteConfig&) { write_config(); },
             [&](const ha::ClearRequest& seen) { write("failover", IfRevision{seen.modified}, std::nullopt); },
             [&](const ha::WriteSync& wanted) {
@@ -272,7 +278,7 @@ void Agent::Impl::perform_on_store(const ha::Action& action) {
                 questions_.ask_upstream(ask.member, upstream(ask.member), leadership, 2 * question_limit());
             },
             [&](const ha::SetSynchronousStandbyNames& wanted) { instance_.set_sync_names(wanted.names); },
-            [&](const ha::Exit& exit) { on_exit_(exit.why); },
+            [&](const ha::Exit& exit) { exit_why_ = exit.why; },
             [](const auto&) {}},
         action);
 }
@@ -374,6 +380,11 @@ void Agent::Impl::write(const std::string& key, Expectation expect, std::optiona
         if (!result && result.error().code != ErrorCode::conflict)
             ports_.log.warning("write-failed", fmt::format("cannot write {}: {}", key, result.error().message));
     });
+}
+
+Expectation Agent::Impl::as_seen(const std::string& key) const {
+    const Record* record = mirror_.record(key);
+    return record ? Expectation(IfRevision{record->modified}) : Expectation(IfAbsent{});
 }
 
 void Agent::Impl::write_config() {
