@@ -1,12 +1,12 @@
 // `pgherd down`: ends what `pgherd up` has started, also when that has died, and removes the data if asked to.
-#include <cerrno>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <thread>
 
 #include <fmt/format.h>
 
+#include "local/directory.h"
 #include "local/leftovers.h"
 #include "local/local.h"
 #include "local/lock.h"

@@ -101,7 +101,7 @@ void Supervisor::settle(std::string why_not) {
     loop_.clock().post([this] { stop(); });
 }
 
-std::string Supervisor::why_not_healthy() const {
+std::string Supervisor::why_not_healthy() {
     std::string why = fmt::format("not healthy after {}: {}", to_text(loop_.clock().now() - started_), what_is_missing(members_));
     for (const MemberView& member : members_) {
         if (member.state == "streaming" || (member.role == "leader" && member.state == "running")) continue;

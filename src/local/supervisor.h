@@ -34,7 +34,7 @@ class Supervisor {
     void handle_signal(int number);
     void refresh();
     void settle(std::string why_not);
-    std::string why_not_healthy() const;
+    std::string why_not_healthy();
     void stop();
     void stop_next();
     void event(const std::string& text);

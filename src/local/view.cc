@@ -13,7 +13,7 @@ namespace {
 std::string role_of(const ClusterView& cluster, const Member& member) {
     if (cluster.led_by(member.name)) return member.role == Role::standby_leader ? "standby leader" : "leader";
     if (cluster.sync.contains(member.name)) return "sync standby";
-    return "replica";
+    return member.role == Role::uninitialized ? "" : "replica";
 }
 
 std::string state_of(const ClusterView& cluster, const Member& member) {
