@@ -37,10 +37,10 @@ constexpr std::array kCommands{
     Command{"down", "stop a cluster that `up` has started",
             [](const std::vector<std::string>& args) { return local::down_main(args); }},
     Command{"ctl", "look at a cluster and steer it: list, switchover, restart, … (patronictl's commands)",
-            [](const std::vector<std::string>& args) { return ctl::ctl_main(args); }},
+            [](const std::vector<std::string>& args) { return ctl_main(args); }},
     Command{"agent", "run one member of a cluster from its configuration file", agent_main},
     Command{"writes", "write all the time and report what was acknowledged and what was lost",
-            [](const std::vector<std::string>& args) { return writes::writes_main(args); }},
+            [](const std::vector<std::string>& args) { return writes_main(args); }},
     Command{"version", "print the version", print_version},
     Command{"help", "print this text", print_help},
     Command{"brain", "", brain_main},
@@ -73,7 +73,7 @@ const Command* find(std::string_view name) {
 int run(const std::vector<std::string>& args) {
     std::signal(SIGPIPE, SIG_IGN);
     std::vector<std::string> rest(args.begin() + (args.empty() ? 0 : 1), args.end());
-    if (!args.empty() && std::filesystem::path(args[0]).filename() == "patronictl") return ctl::ctl_main(rest);
+    if (!args.empty() && std::filesystem::path(args[0]).filename() == "patronictl") return ctl_main(rest);
     if (rest.empty()) {
         print_help(rest);
         return 2;

@@ -49,6 +49,7 @@ class Brain {
 
  private:
     Status prepare();
+    bool postgres_runs();
     Status check_store();
     Status check_name(const Snapshot& snapshot);
     void on_signal(int number);
@@ -61,7 +62,7 @@ class Brain {
     LogWriter log_;
     HttpPeers peers_;
     std::unique_ptr<Store> store_;
-    std::unique_ptr<LocalPostgres> postgres_;
+    std::unique_ptr<postgres::LocalPostgres> postgres_;
     std::unique_ptr<agent::Agent> agent_;
     std::unique_ptr<HttpServer> server_;
     std::unique_ptr<Signals> signals_;
@@ -85,8 +86,8 @@ int Brain::run() {
 Status Brain::prepare() {
     PGHERD_TRY(store_, open_store(loop_, config_));
     PGHERD_TRY(auto guard, guard::Client::from_environment());
-    PGHERD_TRY(postgres_, LocalPostgres::create(loop_, config_, std::move(guard), log_));
-    if (!postgres_->postmaster_found()) PGHERD_CHECK(check_store());
+    PGHERD_TRY(postgres_, postgres::LocalPostgres::create(loop_, config_, std::move(guard), log_));
+    if (!postgres_runs()) PGHERD_CHECK(check_store());
     agent_ = std::make_unique<agent::Agent>(config_, agent::Ports{loop_.clock(), loop_.random(), *store_, *postgres_, peers_, log_},
                                             [this](std::string why) {
                                                 log_.error("agent-gives-up", why);
@@ -101,6 +102,15 @@ Status Brain::prepare() {
     PGHERD_TRY(server_, HttpServer::listen(loop_, std::move(options), handler));
     signals_ = std::make_unique<Signals>(loop_, std::vector{SIGTERM, SIGINT, SIGHUP}, [this](int number) { on_signal(number); });
     return {};
+}
+
+bool Brain::postgres_runs() {
+    std::optional<bool> running;
+    postgres_->observe(loop_.clock().now() + 2s, [&](Result<PostgresState> state) {
+        running = state && state->postmaster != Postmaster::stopped;
+    });
+    loop_.run_until([&] { return running.has_value(); }, 3s);
+    return running.value_or(false);
 }
 
 Status Brain::check_store() {
@@ -141,6 +151,7 @@ void Brain::reload() {
     if (auto tls = server_->reload_tls(config->restapi.tls, config->restapi.verify_client); !tls)
         log_.error("reload-refused", "the old certificates stay: " + tls.error().message);
     log_.info("reload", "read " + config->source + " again");
+    postgres_->reconfigure(*config);
     agent_->reload(std::move(*config));
 }
 
