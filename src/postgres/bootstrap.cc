@@ -58,7 +58,7 @@ Async<void> Instance::run_initdb() {
     PGHERD_CO_TRY(const Binaries programs, binaries());
     const auto& options = config_.bootstrap.initdb;
     const Credentials& superuser = config_.postgres.superuser;
-    std::vector<std::string> argv{programs.path("initdb"), "--pgdata=" + data_dir(), "--username=" + superuser.username};
+    std::vector<std::string> argv{programs.path("initdb"), "--pgdata=" + data_dir(), "--username=" + superuser.username, "--no-sync"};
     const SecretFile secret(data_dir() + ".pgherd-secret");
     if (superuser.password.empty()) {
         argv.insert(argv.end(), {"--auth-local=peer", "--auth-host=reject"});
@@ -74,7 +74,7 @@ Async<void> Instance::run_initdb() {
         if (option != "--no-data-checksums" || programs.major() >= 18) argv.push_back(option);
     PGHERD_CO_TRY(const ChildResult result, co_await run_child(identity_, {.argv = argv, .environment = tool_environment(identity_, {"LC_MESSAGES=C"})}, after(minutes(10))));
     if (!result.succeeded()) co_return fail(fmt::format("cannot create {}: initdb {}", data_dir(), result.describe()));
-    co_return Status{};
+    co_return co_await sync_data();
 }
 
 Async<void> Instance::run_custom_bootstrap() {

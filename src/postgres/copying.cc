@@ -51,14 +51,14 @@ Async<void> Instance::run_basebackup(const Upstream& source, const std::string& 
     PGHERD_CO_TRY(const Binaries programs, binaries());
     auto conninfo = replication_conninfo(config_, source);
     std::vector<std::string> argv{programs.path("pg_basebackup"), "--pgdata=" + data_dir(), "--wal-method=stream", "--checkpoint=fast", "--progress",
-                                  "--no-password", "--dbname=" + conninfo_text(conninfo)};
+                                  "--no-sync", "--no-password", "--dbname=" + conninfo_text(conninfo)};
     if (!slot.empty()) argv.push_back("--slot=" + slot);
     const auto& options = config_.postgres.basebackup;
     argv.insert(argv.end(), options.begin(), options.end());
     PGHERD_CO_TRY(const ChildResult result,
                   co_await run_child(identity_, {.argv = argv, .environment = tool_environment(identity_, {"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
                                                  .on_output = reporter(progress)}, after(kCopyLimit)));
-    if (result.succeeded()) co_return Status{};
+    if (result.succeeded()) co_return co_await sync_data();
     // The slot is made by the leader, which may not have heard of this member yet; a temporary one does as well.
     const bool slot_is_missing = !slot.empty() && (result.output.find("does not exist") != std::string::npos || result.output.find("is active for") != std::string::npos);
     if (slot_is_missing) {
@@ -113,9 +113,8 @@ Async<void> Instance::clone(Upstream source, Progress progress) {
     co_return clear_journal(data_dir());
 }
 
-// Gives whether the data directory may have been changed when it fails: pg_rewind names what it will copy before it
-// writes anything.
-Async<bool> Instance::run_rewind(const Upstream& source, const Progress& progress) {
+// When it fails before it has changed anything, the journal goes: pg_rewind names what it will copy before it writes.
+Async<void> Instance::run_rewind(const Upstream& source, const Progress& progress) {
     PGHERD_CO_TRY(const Binaries programs, binaries());
     const PostgresConfig& postgres = config_.postgres;
     const Credentials& user = postgres.rewind.username.empty() ? postgres.superuser : postgres.rewind;
@@ -124,14 +123,17 @@ Async<bool> Instance::run_rewind(const Upstream& source, const Progress& progres
     conninfo["dbname"] = "postgres";
     conninfo["application_name"] = "pgherd rewind";
     for (const auto& [key, value] : user.options) conninfo[key] = value;
-    std::vector<std::string> argv{programs.path("pg_rewind"), "--target-pgdata=" + data_dir(), "--source-server=" + conninfo_text(conninfo), "--progress"};
+    std::vector<std::string> argv{programs.path("pg_rewind"), "--target-pgdata=" + data_dir(), "--source-server=" + conninfo_text(conninfo), "--progress", "--no-sync"};
     if (recovery_parameters(render_input()).contains("restore_command")) argv.push_back("--restore-target-wal");
     if (config_dir() != data_dir() && programs.major() >= 15) argv.push_back("--config-file=" + config_dir() + "/postgresql.conf");
     argv.insert(argv.end(), postgres.rewind_options.begin(), postgres.rewind_options.end());
     auto result = co_await run_child(identity_, {.argv = argv, .environment = tool_environment(identity_, {"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
                                                  .on_output = reporter(progress)}, after(kCopyLimit));
     if (!result) co_return std::unexpected(std::move(result).error());
-    if (result->succeeded()) co_return true;
+    if (result->succeeded()) {
+        PGHERD_CO_CHECK(co_await sync_data());
+        co_return Status{};
+    }
     const bool untouched = to_lower(result->output).find("need to copy") == std::string::npos;
     if (untouched) PGHERD_CO_CHECK(clear_journal(data_dir()));
     co_return fail(fmt::format("cannot rewind to {}:{}: pg_rewind {}", source.host, source.port, result->describe()));

@@ -1,6 +1,8 @@
 #include "postgres/instance.h"
 
 #include <csignal>
+#include <filesystem>
+#include <system_error>
 
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -133,6 +135,16 @@ Async<ControlData> Instance::read_control() {
     PGHERD_CO_TRY(control_, parse_controldata(result.output));
     control_changed_ = changed;
     co_return *control_;
+}
+
+// One flush per file system instead of one per file, which takes seconds on a busy disk. In a child, as it may block.
+Async<void> Instance::sync_data() {
+    std::vector<std::string> argv{"/bin/sync", "-f", data_dir(), data_dir() + "/pg_wal/"};
+    std::error_code error;
+    for (const auto& tablespace : std::filesystem::directory_iterator(data_dir() + "/pg_tblspc", error)) argv.push_back(tablespace.path().string() + "/");
+    PGHERD_CO_TRY(const ChildResult result, co_await run_child(identity_, {.argv = argv, .environment = tool_environment(identity_, {})}, after(std::chrono::hours(1))));
+    if (!result.succeeded()) co_return fail(fmt::format("cannot bring {} to disk: sync {}", data_dir(), result.describe()));
+    co_return Status{};
 }
 
 Status Instance::prepare_directory() {

@@ -80,6 +80,7 @@ class Instance {
     Async<std::unique_ptr<Connection>> connect_local(Instant deadline, ConnectionParameters extra = {});
     Async<Table> query(std::string sql, Instant deadline, ConnectionParameters extra = {});
     Async<ControlData> read_control();
+    Async<void> sync_data();     // what a tool has written with --no-sync
     Status prepare_directory();  // absent or incomplete → empty, journalled by the caller
     void on_report(const guard::Report& report);
     std::string why_it_ended() const;
@@ -117,7 +118,7 @@ class Instance {
     Async<void> run_basebackup(const Upstream& source, const std::string& slot, const Progress& progress);
     Async<void> run_replica_method(const ReplicaMethod& method, const Upstream& source);
     Async<void> copy_by_any_method(const Upstream& source, const Progress& progress);
-    Async<bool> run_rewind(const Upstream& source, const Progress& progress);
+    Async<void> run_rewind(const Upstream& source, const Progress& progress);
 
     EventLoop& loop_;
     AgentConfig config_;

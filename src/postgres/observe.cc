@@ -49,7 +49,7 @@ Async<PostgresState> Instance::observe(Instant deadline) {
         const auto control = co_await read_control();
         if (control) state.control = *control;
         else log_.warning("postgres-control", control.error().message);
-        state.crashed = crashed_.value_or(control && !control->clean_shutdown());
+        state.crashed = crashed_.value_or(true) && control && !control->clean_shutdown();
     } else {
         state.control = control_;
     }

@@ -75,7 +75,6 @@ class Member {
         config.postgres.replication = {"replicator", "repl-s3cret", {}};
         config.postgres.rewind = {"rewinder", "rewind-s3cret", {}};
         config.postgres.parameters = {{"fsync", "off"}, {"shared_buffers", "16MB"}};
-        config.bootstrap.initdb = {"--no-sync"};
         config.log.dir = root;
         config.has_bootstrap = true;
         return config;
