@@ -148,9 +148,9 @@ TEST(Worker, WorksElsewhereAndAnswersInTheLoop) {
 
 TEST(Worker, RefusesWhenItsQueueIsFull) {
     EventLoop loop;
-    Worker worker(loop, "full", 2);
-    std::latch started(1);
+    std::latch started(1);  // outlive the worker, which may still be in its first call
     std::latch go_on(1);
+    Worker worker(loop, "full", 2);
     ASSERT_TRUE(worker.run([&] { started.count_down(), go_on.wait(); }, [] {}));
     started.wait();
     EXPECT_TRUE(worker.run([] {}, [] {}));
@@ -164,8 +164,8 @@ TEST(Worker, GivesNoAnswerOnceItIsDestroyed) {
     EventLoop loop;
     bool answered = false;
     {
-        Worker worker(loop, "gone");
         std::latch done(1);
+        Worker worker(loop, "gone");
         ASSERT_TRUE(worker.run([&] { done.count_down(); }, [&] { answered = true; }));
         done.wait();
     }
