@@ -36,6 +36,8 @@ AgentConfig config_of(int number, const Member::Settings& settings) {
     config.postgres.connect_address = {host_of(number), 5432};
     config.postgres.data_dir = "data";
     config.postgres.superuser = {"postgres", "", {}};
+    config.postgres.remove_data_directory_on_rewind_failure = true;
+    config.postgres.remove_data_directory_on_diverged_timelines = true;
     config.bootstrap.dcs = settings.dcs;
     config.has_bootstrap = true;
     return config;
