@@ -18,16 +18,18 @@ namespace {
 // A header must not end its line early, and smuggle in another one.
 bool clean(const HttpHeaders& headers) {
     for (const auto& [name, value] : headers)
-        if (name.find_first_of("\r\n:") != std::string::npos || value.find_first_of("\r\n") != std::string::npos) return false;
+        if (name.find_first_of("\r\n:") != std::string::npos ||
+            value.find_first_of("\r\n") != std::string::npos)
+            return false;
     return true;
 }
 
 class StreamHandle final : public HttpStream {
- public:
+  public:
     explicit StreamHandle(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
     ~StreamHandle() override { exchange_->abandon(); }
 
- private:
+  private:
     std::shared_ptr<Exchange> exchange_;
 };
 
@@ -47,16 +49,18 @@ struct HttpClient::Core {
         self->under_way.erase(exchange);
         if (!self->closed && !exchange->abandoned()) done(std::move(response));
     }
-    static std::shared_ptr<Exchange> start(const std::shared_ptr<Core>& self, std::string method, const std::string& url,
-                                           HttpHeaders headers, std::string body, Instant deadline, OnChunk on_chunk,
-                                           Done<HttpClientResponse> done);
+    static std::shared_ptr<Exchange> start(const std::shared_ptr<Core>& self, std::string method,
+                                           const std::string& url, HttpHeaders headers, std::string body,
+                                           Instant deadline, OnChunk on_chunk, Done<HttpClientResponse> done);
 };
 
 std::shared_ptr<Exchange> HttpClient::Core::start(const std::shared_ptr<Core>& self, std::string method,
-                                                  const std::string& url, HttpHeaders headers, std::string body,
-                                                  Instant deadline, OnChunk on_chunk, Done<HttpClientResponse> done) {
+                                                  const std::string& url, HttpHeaders headers,
+                                                  std::string body, Instant deadline, OnChunk on_chunk,
+                                                  Done<HttpClientResponse> done) {
     Result<Url> parsed = parse_url(url);
-    if (parsed && !clean(headers)) parsed = fail(ErrorCode::invalid, "cannot send a header with a line break");
+    if (parsed && !clean(headers))
+        parsed = fail(ErrorCode::invalid, "cannot send a header with a line break");
     if (!parsed) {
         auto refuse = [self, done = std::move(done), error = parsed.error()]() mutable {
             if (!self->closed) done(std::unexpected(std::move(error)));
@@ -64,8 +68,8 @@ std::shared_ptr<Exchange> HttpClient::Core::start(const std::shared_ptr<Core>& s
         self->pool->loop.post(std::move(refuse));
         return nullptr;
     }
-    auto exchange = std::make_shared<Exchange>(self->pool, std::move(method), std::move(*parsed), std::move(headers),
-                                               std::move(body), deadline);
+    auto exchange = std::make_shared<Exchange>(self->pool, std::move(method), std::move(*parsed),
+                                               std::move(headers), std::move(body), deadline);
     exchange->on_chunk = std::move(on_chunk);
     self->under_way.insert(exchange);
     asio::co_spawn(self->pool->loop.context(), perform(self, exchange, std::move(done)), asio::detached);
@@ -82,13 +86,15 @@ HttpClient::~HttpClient() {
     for (const auto& exchange : core_->under_way) exchange->abandon();
 }
 
-void HttpClient::request(std::string method, std::string url, HttpHeaders headers, std::string body, Instant deadline,
-                         Done<HttpClientResponse> done) {
-    Core::start(core_, std::move(method), url, std::move(headers), std::move(body), deadline, {}, std::move(done));
+void HttpClient::request(std::string method, std::string url, HttpHeaders headers, std::string body,
+                         Instant deadline, Done<HttpClientResponse> done) {
+    Core::start(core_, std::move(method), url, std::move(headers), std::move(body), deadline, {},
+                std::move(done));
 }
 
-std::unique_ptr<HttpStream> HttpClient::stream(std::string method, std::string url, HttpHeaders headers, std::string body,
-                                               Instant deadline, OnChunk on_chunk, Done<HttpClientResponse> on_end) {
+std::unique_ptr<HttpStream> HttpClient::stream(std::string method, std::string url, HttpHeaders headers,
+                                               std::string body, Instant deadline, OnChunk on_chunk,
+                                               Done<HttpClientResponse> on_end) {
     auto exchange = Core::start(core_, std::move(method), url, std::move(headers), std::move(body), deadline,
                                 std::move(on_chunk), std::move(on_end));
     return std::make_unique<StreamHandle>(std::move(exchange));
@@ -99,7 +105,8 @@ void HttpClient::set_tls(TlsFiles tls) {
     core_->pool->clear();
 }
 
-std::pair<std::string, std::string> basic_authorization(std::string_view username, std::string_view password) {
+std::pair<std::string, std::string> basic_authorization(std::string_view username,
+                                                        std::string_view password) {
     return {"Authorization", "Basic " + base64_encode(std::string(username) + ":" + std::string(password))};
 }
 

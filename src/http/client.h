@@ -1,9 +1,9 @@
 // The HTTP client: one request, one answer, one deadline; or a stream of chunks that lasts.
 //
-// Connections are kept and used again. An error says which step failed, and whether the peer may have acted: a request that
-// was never sent is `not_done`, one that was sent and not answered `maybe_done`. It follows no redirects and repeats nothing,
-// except when a kept connection turns out to be dead: then GET, HEAD and OPTIONS, and whatever was not sent at all, go over
-// a fresh one, once.
+// Connections are kept and used again. An error says which step failed, and whether the peer may have acted:
+// a request that was never sent is `not_done`, one that was sent and not answered `maybe_done`. It follows no
+// redirects and repeats nothing, except when a kept connection turns out to be dead: then GET, HEAD and
+// OPTIONS, and whatever was not sent at all, go over a fresh one, once.
 #pragma once
 
 #include <functional>
@@ -30,34 +30,37 @@ struct HttpClientResponse {
 
 struct HttpClientOptions {
     TlsFiles tls;  // for https; read at the first use
-    Duration connect_timeout = std::chrono::seconds(2);  // per address, TLS handshake included; the deadline counts as well
-    Duration silence_timeout = std::chrono::seconds(10); // the kernel gives up on a peer that acknowledges nothing
+    Duration connect_timeout =
+        std::chrono::seconds(2);  // per address, TLS handshake included; the deadline counts as well
+    Duration silence_timeout =
+        std::chrono::seconds(10);  // the kernel gives up on a peer that acknowledges nothing
     std::size_t max_response = 64 * 1024 * 1024;
-    std::size_t max_kept = 4;                            // idle connections per host and port
-    Duration keep = std::chrono::seconds(30);            // idle connections, at the most
+    std::size_t max_kept = 4;                  // idle connections per host and port
+    Duration keep = std::chrono::seconds(30);  // idle connections, at the most
 };
 
 // Ends the stream when destroyed; no callback comes after that.
 class HttpStream {
- public:
+  public:
     virtual ~HttpStream() = default;
 };
 
 class HttpClient {
- public:
+  public:
     explicit HttpClient(EventLoop& loop, HttpClientOptions options = {});
     // Drops everything under way; no callback comes after that.
     ~HttpClient();
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;
 
-    // Any status is an answer. Errors: invalid (URL, certificates), unavailable, timeout, denied (certificate refused).
+    // Any status is an answer. Errors: invalid (URL, certificates), unavailable, timeout, denied (certificate
+    // refused).
     void request(std::string method, std::string url, HttpHeaders headers, std::string body, Instant deadline,
                  Done<HttpClientResponse> done);
 
-    // `on_chunk` gets the body of a 2xx answer as it comes; `on_end` comes once: with the whole answer when the status was
-    // another one, with an empty body when the peer ended the stream in order, or with an error. `deadline` is for the head of
-    // the answer only.
+    // `on_chunk` gets the body of a 2xx answer as it comes; `on_end` comes once: with the whole answer when
+    // the status was another one, with an empty body when the peer ended the stream in order, or with an
+    // error. `deadline` is for the head of the answer only.
     using OnChunk = std::function<void(std::string_view)>;
     [[nodiscard]] std::unique_ptr<HttpStream> stream(std::string method, std::string url, HttpHeaders headers,
                                                      std::string body, Instant deadline, OnChunk on_chunk,
@@ -66,7 +69,7 @@ class HttpClient {
     // Takes over new certificates: kept connections are dropped.
     void set_tls(TlsFiles tls);
 
- private:
+  private:
     struct Core;
     std::shared_ptr<Core> core_;
 };

@@ -1,12 +1,11 @@
 #include "http/exchange.h"
 
-#include <netinet/tcp.h>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/error.hpp>
 #include <fmt/format.h>
+#include <netinet/tcp.h>
 
 #include "base/text.h"
 #include "http/resolve.h"
@@ -25,7 +24,8 @@ void notice_silence(tcp::socket& socket, Duration silence) {
     const auto set = [&](int level, int option, int value) {
         ::setsockopt(socket.native_handle(), level, option, &value, sizeof value);
     };
-    const int seconds = std::max(3, static_cast<int>(std::chrono::ceil<std::chrono::seconds>(silence).count()));
+    const int seconds =
+        std::max(3, static_cast<int>(std::chrono::ceil<std::chrono::seconds>(silence).count()));
     set(SOL_SOCKET, SO_KEEPALIVE, 1);
     set(IPPROTO_TCP, TCP_KEEPIDLE, seconds / 3);
     set(IPPROTO_TCP, TCP_KEEPINTVL, seconds / 3);
@@ -37,7 +37,8 @@ std::string in_words(error_code error) {
     return error == asio::error::eof ? "the peer closed the connection" : to_lower(error.message());
 }
 
-std::string request_head(const std::string& method, const Url& url, const HttpHeaders& headers, std::size_t body_size) {
+std::string request_head(const std::string& method, const Url& url, const HttpHeaders& headers,
+                         std::size_t body_size) {
     const bool usual_port = url.port == (url.tls ? 443 : 80);
     const std::string authority = url.authority();
     std::string head = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", method, url.target,
@@ -79,8 +80,8 @@ void ConnectionPool::clear() {
     tls_.reset();
 }
 
-Exchange::Exchange(std::shared_ptr<ConnectionPool> pool, std::string method, Url url, HttpHeaders headers, std::string body,
-                   Instant deadline)
+Exchange::Exchange(std::shared_ptr<ConnectionPool> pool, std::string method, Url url, HttpHeaders headers,
+                   std::string body, Instant deadline)
     : pool_(std::move(pool)),
       method_(std::move(method)),
       url_(std::move(url)),
@@ -110,15 +111,19 @@ asio::awaitable<Result<HttpClientResponse>> Exchange::run() {
     for (bool kept = transport_ != nullptr;; kept = false) {
         sent_any_ = received_any_ = false;
         if (!kept) {
-            if (Status connected = co_await connect(); !connected) co_return std::unexpected(connected.error());
+            if (Status connected = co_await connect(); !connected)
+                co_return std::unexpected(connected.error());
         }
         limit(deadline_);
         Status sent = co_await send();
         Result<HttpClientResponse> response;
-        if (sent) response = co_await receive();
-        else response = std::unexpected(sent.error());
+        if (sent)
+            response = co_await receive();
+        else
+            response = std::unexpected(sent.error());
         timer_.reset();
-        if (response || !kept || received_any_ || timed_out_ || abandoned_ || !may_repeat()) co_return response;
+        if (response || !kept || received_any_ || timed_out_ || abandoned_ || !may_repeat())
+            co_return response;
     }
 }
 
@@ -156,7 +161,8 @@ asio::awaitable<Status> Exchange::connect_to(const tcp::endpoint& address) {
     limit(std::min(deadline_, begin + pool_->options.connect_timeout));
     const auto [failed] = co_await transport_->socket().async_connect(address, kNoThrow);
     if (timed_out_)
-        co_return fail(ErrorCode::timeout, fmt::format("connect timed out after {}", to_text(boottime_now() - begin)));
+        co_return fail(ErrorCode::timeout,
+                       fmt::format("connect timed out after {}", to_text(boottime_now() - begin)));
     if (failed) co_return fail(ErrorCode::unavailable, in_words(failed));
     co_return Status{};
 }
@@ -167,7 +173,8 @@ asio::awaitable<Status> Exchange::secure() {
     if (!context) co_return std::unexpected(context.error());
     Status done = co_await transport_->start_tls(*context, url_.host);
     if (!done && timed_out_)
-        co_return fail(ErrorCode::timeout, fmt::format("TLS handshake timed out after {}", to_text(boottime_now() - begin)));
+        co_return fail(ErrorCode::timeout,
+                       fmt::format("TLS handshake timed out after {}", to_text(boottime_now() - begin)));
     co_return done;
 }
 
@@ -177,9 +184,11 @@ Status Exchange::failure(const Error& why) const {
     const std::string what = fmt::format("{} {}", method_, url_.target.substr(0, url_.target.find('?')));
     if (timed_out_)
         return fail(ErrorCode::timeout,
-                    fmt::format("no answer from {} to {} within {}", url_.authority(), what, to_text(deadline_ - started_)),
+                    fmt::format("no answer from {} to {} within {}", url_.authority(), what,
+                                to_text(deadline_ - started_)),
                     certainty);
-    return fail(why.code, fmt::format("no answer from {} to {}: {}", url_.authority(), what, why.message), certainty);
+    return fail(why.code, fmt::format("no answer from {} to {}: {}", url_.authority(), what, why.message),
+                certainty);
 }
 
 asio::awaitable<Status> Exchange::send() {
@@ -203,7 +212,9 @@ asio::awaitable<Result<HttpClientResponse>> Exchange::receive() {
     auto message = parser->release();
     HttpClientResponse response{static_cast<int>(message.result_int()), {}, std::move(message.body())};
     for (const auto& field : message) {
-        std::string& value = response.headers[to_lower(std::string_view(field.name_string().data(), field.name_string().size()))];
+        std::string& value =
+            response
+                .headers[to_lower(std::string_view(field.name_string().data(), field.name_string().size()))];
         if (!value.empty()) value += ", ";
         value.append(field.value().data(), field.value().size());
     }
@@ -225,7 +236,8 @@ asio::awaitable<Status> Exchange::receive_into(Parser& parser) {
         } else {
             co_return failure({ErrorCode::unavailable, in_words(error)});
         }
-        if (error && error != http::error::need_more) co_return failure({ErrorCode::unavailable, error.message()});
+        if (error && error != http::error::need_more)
+            co_return failure({ErrorCode::unavailable, error.message()});
         if (on_chunk && parser.is_header_done()) hand_over_chunk(parser);
         if (abandoned_) co_return fail(ErrorCode::cancelled, "cancelled", Certainty::maybe_done);
     }

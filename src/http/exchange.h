@@ -1,4 +1,5 @@
-// One request of the client on its way: connects, sends, receives. The client's pool lends and takes back connections.
+// One request of the client on its way: connects, sends, receives. The client's pool lends and takes back
+// connections.
 #pragma once
 
 #include <memory>
@@ -17,7 +18,7 @@ namespace pgherd {
 
 // Kept connections and the TLS context; outlives the client as long as an exchange is under way.
 class ConnectionPool {
- public:
+  public:
     ConnectionPool(EventLoop& loop, HttpClientOptions options) : loop(loop), options(std::move(options)) {}
 
     std::unique_ptr<Transport> take(const std::string& key);
@@ -28,7 +29,7 @@ class ConnectionPool {
     EventLoop& loop;
     HttpClientOptions options;
 
- private:
+  private:
     struct Kept {
         std::unique_ptr<Transport> transport;
         Instant until;
@@ -38,9 +39,9 @@ class ConnectionPool {
 };
 
 class Exchange {
- public:
-    Exchange(std::shared_ptr<ConnectionPool> pool, std::string method, Url url, HttpHeaders headers, std::string body,
-             Instant deadline);
+  public:
+    Exchange(std::shared_ptr<ConnectionPool> pool, std::string method, Url url, HttpHeaders headers,
+             std::string body, Instant deadline);
 
     // Set for a stream: gets the body of a 2xx answer piece by piece, and ends the deadline with the head.
     HttpClient::OnChunk on_chunk;
@@ -49,7 +50,7 @@ class Exchange {
     void abandon();
     bool abandoned() const { return abandoned_; }
 
- private:
+  private:
     using Parser = boost::beast::http::response_parser<boost::beast::http::string_body>;
 
     asio::awaitable<Status> connect();

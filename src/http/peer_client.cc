@@ -19,8 +19,8 @@ HttpClientOptions client_options(const CtlConfig& config) {
 // Patroni answers with the text and, in the header, where it stands.
 Result<FailsafeAnswer> understand(const std::string& url, const HttpClientResponse& response) {
     if (response.status != 200 || !trim(response.body).starts_with("Accepted"))
-        return fail(ErrorCode::conflict,
-                    fmt::format("{} does not accept: {} {}", url, response.status, trim(response.body).substr(0, 200)));
+        return fail(ErrorCode::conflict, fmt::format("{} does not accept: {} {}", url, response.status,
+                                                     trim(response.body).substr(0, 200)));
     const auto lsn = response.headers.find("lsn");
     if (lsn == response.headers.end()) return FailsafeAnswer{};
     const auto number = parse_uint(trim(lsn->second));
@@ -37,13 +37,15 @@ void HttpPeers::ask(const std::string& api_url, Instant deadline, Done<PeerStatu
     auto answered = [url = api_url, done = std::move(done)](Result<HttpClientResponse> response) mutable {
         if (!response) return done(std::unexpected(std::move(response).error()));
         Result<PeerStatus> status = parse_peer_status(response->body);
-        if (!status) return done(std::unexpected(with_context(std::move(status).error(), "cannot understand " + url)));
+        if (!status)
+            return done(std::unexpected(with_context(std::move(status).error(), "cannot understand " + url)));
         done(std::move(status));
     };
     client_.request("GET", api_url, headers_, {}, deadline, std::move(answered));
 }
 
-void HttpPeers::failsafe(const std::string& api_url, FailsafeMessage message, Instant deadline, Done<FailsafeAnswer> done) {
+void HttpPeers::failsafe(const std::string& api_url, FailsafeMessage message, Instant deadline,
+                         Done<FailsafeAnswer> done) {
     const std::string url = api_url.substr(0, api_url.rfind('/')) + "/failsafe";
     HttpHeaders headers = headers_;
     headers.emplace_back("Content-Type", "application/json");
@@ -51,7 +53,8 @@ void HttpPeers::failsafe(const std::string& api_url, FailsafeMessage message, In
         if (!response) return done(std::unexpected(std::move(response).error()));
         done(understand(url, *response));
     };
-    client_.request("POST", url, std::move(headers), write_failsafe_message(message), deadline, std::move(answered));
+    client_.request("POST", url, std::move(headers), write_failsafe_message(message), deadline,
+                    std::move(answered));
 }
 
 }  // namespace pgherd

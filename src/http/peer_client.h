@@ -7,13 +7,14 @@
 namespace pgherd {
 
 class HttpPeers final : public Peers {
- public:
+  public:
     HttpPeers(EventLoop& loop, const CtlConfig& config);
 
     void ask(const std::string& api_url, Instant deadline, Done<PeerStatus> done) override;
-    void failsafe(const std::string& api_url, FailsafeMessage message, Instant deadline, Done<FailsafeAnswer> done) override;
+    void failsafe(const std::string& api_url, FailsafeMessage message, Instant deadline,
+                  Done<FailsafeAnswer> done) override;
 
- private:
+  private:
     HttpHeaders headers_;  // credentials, if there are any
     HttpClient client_;
 };

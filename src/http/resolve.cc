@@ -19,7 +19,8 @@ namespace {
 
 // Shared with the resolver, which may answer long after nobody cares.
 struct Lookup {
-    explicit Lookup(asio::io_context& context) : resolver(context), ended(context, asio::steady_timer::time_point::max()) {}
+    explicit Lookup(asio::io_context& context)
+        : resolver(context), ended(context, asio::steady_timer::time_point::max()) {}
     tcp::resolver resolver;
     asio::steady_timer ended;
     std::optional<error_code> outcome;
@@ -28,8 +29,8 @@ struct Lookup {
 
 }  // namespace
 
-asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(EventLoop& loop, std::string host, std::uint16_t port,
-                                                            Instant deadline) {
+asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(EventLoop& loop, std::string host,
+                                                            std::uint16_t port, Instant deadline) {
     error_code error;
     if (const auto address = asio::ip::make_address(host, error); !error)
         co_return std::vector<tcp::endpoint>{{address, port}};
@@ -43,12 +44,14 @@ asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(EventLoop& loop, std
         lookup->found = std::move(found);
         lookup->ended.cancel();
     };
-    lookup->resolver.async_resolve(host, std::to_string(port), tcp::resolver::numeric_service, std::move(on_found));
+    lookup->resolver.async_resolve(host, std::to_string(port), tcp::resolver::numeric_service,
+                                   std::move(on_found));
     const Timer limit = loop.clock().call_at(deadline, [lookup] { lookup->ended.cancel(); });
     co_await lookup->ended.async_wait(asio::as_tuple(asio::use_awaitable));
 
     if (!lookup->outcome) co_return fail(ErrorCode::timeout, "the host name is not resolved in time");
-    if (*lookup->outcome) co_return fail(ErrorCode::unavailable, "the host name is unknown: " + lookup->outcome->message());
+    if (*lookup->outcome)
+        co_return fail(ErrorCode::unavailable, "the host name is unknown: " + lookup->outcome->message());
     std::vector<tcp::endpoint> addresses;
     for (const auto& entry : lookup->found) addresses.push_back(entry.endpoint());
     co_return addresses;

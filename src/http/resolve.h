@@ -1,7 +1,8 @@
 // Names into addresses, with a deadline.
 //
-// Addresses in digits and "localhost" need no help. Everything else is asked of the system's resolver on Asio's thread; it
-// cannot be interrupted, so a deadline leaves it behind, and one slow name server does not stop the loop.
+// Addresses in digits and "localhost" need no help. Everything else is asked of the system's resolver on
+// Asio's thread; it cannot be interrupted, so a deadline leaves it behind, and one slow name server does not
+// stop the loop.
 #pragma once
 
 #include <string>
@@ -15,7 +16,8 @@
 
 namespace pgherd {
 
-boost::asio::awaitable<Result<std::vector<boost::asio::ip::tcp::endpoint>>> resolve(EventLoop& loop, std::string host,
+boost::asio::awaitable<Result<std::vector<boost::asio::ip::tcp::endpoint>>> resolve(EventLoop& loop,
+                                                                                    std::string host,
                                                                                     std::uint16_t port,
                                                                                     Instant deadline);
 

@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <list>
 
-#include <sys/resource.h>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include "http/server_connection.h"
 
@@ -23,7 +23,7 @@ constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr Duration kSweep = std::chrono::seconds(1);
 constexpr std::size_t kReservedDescriptors = 256;  // for the store, PostgreSQL, files
 constexpr std::initializer_list<ConnectionPhase> kExpendable{ConnectionPhase::idle, ConnectionPhase::idle_tls,
-                                                            ConnectionPhase::reading};
+                                                             ConnectionPhase::reading};
 
 // The number of connections that leaves the rest of the process enough descriptors.
 std::size_t raise_descriptor_limit() {
@@ -46,7 +46,9 @@ Result<std::vector<tcp::endpoint>> listen_addresses(asio::io_context& context, c
         return std::vector<tcp::endpoint>{{address, where.port}};
     tcp::resolver resolver(context);
     const auto found = resolver.resolve(where.host, std::to_string(where.port), error);
-    if (error) return fail(ErrorCode::invalid, fmt::format("cannot resolve \"{}\": {}", where.host, error.message()));
+    if (error)
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot resolve \"{}\": {}", where.host, error.message()));
     std::vector<tcp::endpoint> addresses;
     for (const auto& entry : found) addresses.push_back(entry.endpoint());
     return addresses;
@@ -65,8 +67,8 @@ struct HttpServer::Core : std::enable_shared_from_this<Core> {
           options(std::move(given)),
           setting(std::make_shared<ConnectionSetting>(ConnectionSetting{
               .handler = std::move(handler),
-              .table = ConnectionTable({options.idle_timeout, options.idle_timeout, options.request_timeout, Duration{},
-                                        options.answer_timeout}),
+              .table = ConnectionTable({options.idle_timeout, options.idle_timeout, options.request_timeout,
+                                        Duration{}, options.answer_timeout}),
               .max_header = options.max_header,
               .max_body = options.max_body,
               .max_tls_connections = options.max_tls_connections,
@@ -116,6 +118,7 @@ Status HttpServer::Core::open_one(const tcp::endpoint& address, bool both_famili
     if (!error) acceptor.bind(address, error);
     if (!error) acceptor.listen(4096, error);
     if (error) return fail(ErrorCode::unavailable, error.message());
+    ::fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
     acceptors.push_back(std::move(acceptor));
     return {};
 }
@@ -154,7 +157,8 @@ void HttpServer::Core::sweep_later() {
 
 HttpServer::HttpServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
-Result<std::unique_ptr<HttpServer>> HttpServer::listen(EventLoop& loop, HttpServerOptions options, HttpHandler handler) {
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(EventLoop& loop, HttpServerOptions options,
+                                                       HttpHandler handler) {
     auto core = std::make_shared<Core>(loop, std::move(options), std::move(handler));
     PGHERD_CHECK(core->open());
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(core)));
@@ -173,7 +177,9 @@ std::uint16_t HttpServer::port() const {
     return core_->acceptors.front().local_endpoint(ignored).port();
 }
 
-std::size_t HttpServer::connections() const { return core_->setting->table.size(); }
+std::size_t HttpServer::connections() const {
+    return core_->setting->table.size();
+}
 
 Status HttpServer::reload_tls(const TlsFiles& files, const std::string& verify_client) {
     if (files.cert_file.empty() == static_cast<bool>(core_->setting->tls))

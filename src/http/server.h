@@ -1,10 +1,12 @@
 // The HTTP server under the REST API.
 //
-// Health checks must be answered while thousands of connections lie idle or crawl, because load balancers decide by them
-// who is the primary. So an idle connection holds no buffer, and every state of a connection has a deadline; when descriptors
-// run out, or the bound on connections is reached, the one that has been idle the longest makes room for the new one.
+// Health checks must be answered while thousands of connections lie idle or crawl, because load balancers
+// decide by them who is the primary. So an idle connection holds no buffer, and every state of a connection
+// has a deadline; when descriptors run out, or the bound on connections is reached, the one that has been
+// idle the longest makes room for the new one.
 //
-// HTTP/1.1 with keep-alive and pipelining, and HTTP/1.0. It does not route, authenticate or log: that is the handler's.
+// HTTP/1.1 with keep-alive and pipelining, and HTTP/1.0. It does not route, authenticate or log: that is the
+// handler's.
 #pragma once
 
 #include <memory>
@@ -22,17 +24,20 @@ struct HttpServerOptions {
     std::string verify_client = "none";  // none, optional, required
     std::size_t max_header = 16 * 1024;
     std::size_t max_body = 1024 * 1024;
-    Duration idle_timeout = std::chrono::seconds(60);     // nothing of a request has come
-    Duration request_timeout = std::chrono::seconds(10);  // from a request's first byte (or the handshake's) to its last
-    Duration answer_timeout = std::chrono::seconds(30);   // until the peer has taken the answer
-    std::size_t max_connections = 0;                      // 0 = what the limit of descriptors allows, with a reserve
-    std::size_t max_tls_connections = 256;                // past their handshake: each costs some 100 kB
+    Duration idle_timeout = std::chrono::seconds(60);  // nothing of a request has come
+    Duration request_timeout =
+        std::chrono::seconds(10);  // from a request's first byte (or the handshake's) to its last
+    Duration answer_timeout = std::chrono::seconds(30);  // until the peer has taken the answer
+    std::size_t max_connections = 0;        // 0 = what the limit of descriptors allows, with a reserve
+    std::size_t max_tls_connections = 256;  // past their handshake: each costs some 100 kB
 };
 
 class HttpServer {
- public:
-    // Raises the process's soft limit of descriptors. Errors: the address cannot be listened on, a certificate is unusable.
-    static Result<std::unique_ptr<HttpServer>> listen(EventLoop& loop, HttpServerOptions options, HttpHandler handler);
+  public:
+    // Raises the process's soft limit of descriptors. Errors: the address cannot be listened on, a
+    // certificate is unusable.
+    static Result<std::unique_ptr<HttpServer>> listen(EventLoop& loop, HttpServerOptions options,
+                                                      HttpHandler handler);
     // Closes every connection. Answers that come later go nowhere.
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;
@@ -43,7 +48,7 @@ class HttpServer {
     // For new connections; after an error the old certificates stay. Cannot change between plain and TLS.
     Status reload_tls(const TlsFiles& files, const std::string& verify_client);
 
- private:
+  private:
     struct Core;
     explicit HttpServer(std::shared_ptr<Core> core);
     std::shared_ptr<Core> core_;

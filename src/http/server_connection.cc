@@ -19,14 +19,19 @@ constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadSize = 4096;
 constexpr std::size_t kLingerBytes = 4 * 1024 * 1024;
 
-std::string text(boost::beast::string_view view) { return {view.data(), view.size()}; }
+std::string text(boost::beast::string_view view) {
+    return {view.data(), view.size()};
+}
 
-bool has_line_break(std::string_view value) { return value.find_first_of("\r\n") != std::string_view::npos; }
+bool has_line_break(std::string_view value) {
+    return value.find_first_of("\r\n") != std::string_view::npos;
+}
 
 std::string response_head(const HttpResponse& response, std::string_view method, bool keep_alive) {
     const bool without_body = response.status < 200 || response.status == 204 || response.status == 304;
     const auto reason = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(response.status)));
-    std::string head = fmt::format("HTTP/1.1 {} {}\r\n", response.status, std::string_view(reason.data(), reason.size()));
+    std::string head =
+        fmt::format("HTTP/1.1 {} {}\r\n", response.status, std::string_view(reason.data(), reason.size()));
     if (!without_body) {
         if (!response.content_type.empty() && !has_line_break(response.content_type))
             head += fmt::format("Content-Type: {}\r\n", response.content_type);
@@ -48,14 +53,15 @@ int status_of(error_code error) {
 
 // The answer and the wait for it. It lives in the coroutine's frame, the Responder only looks at it.
 struct ServerConnection::Awaited {
-    explicit Awaited(const asio::any_io_executor& executor) : arrived(executor, asio::steady_timer::time_point::max()) {}
+    explicit Awaited(const asio::any_io_executor& executor)
+        : arrived(executor, asio::steady_timer::time_point::max()) {}
     asio::steady_timer arrived;  // cancelled when there is something to do
     std::optional<HttpResponse> response;
 };
 
 // A handler that drops its responder has answered too: the client must not wait for ever.
 class ServerConnection::Responder {
- public:
+  public:
     explicit Responder(const std::shared_ptr<Awaited>& awaited) : awaited_(awaited) {}
     Responder(Responder&& other) noexcept : awaited_(std::exchange(other.awaited_, {})) {}
     Responder& operator=(Responder&&) = delete;
@@ -66,7 +72,7 @@ class ServerConnection::Responder {
         awaited_.reset();
     }
 
- private:
+  private:
     void answer(HttpResponse response) {
         const auto awaited = awaited_.lock();
         if (!awaited) return;
@@ -91,7 +97,9 @@ void ServerConnection::abort() {
     if (const auto awaited = awaited_.lock()) awaited->arrived.cancel();
 }
 
-void ServerConnection::enter(ConnectionPhase phase) { setting_->table.enter(*this, phase, boottime_now()); }
+void ServerConnection::enter(ConnectionPhase phase) {
+    setting_->table.enter(*this, phase, boottime_now());
+}
 
 asio::awaitable<void> ServerConnection::serve(std::shared_ptr<ServerConnection> self) {
     if (co_await self->open())
@@ -105,7 +113,8 @@ asio::awaitable<bool> ServerConnection::open() {
     if (!setting_->tls) co_return true;
     if (co_await transport_.wait_readable()) co_return false;
     enter(ConnectionPhase::reading);
-    if (setting_->tls_connections >= setting_->max_tls_connections && !setting_->table.abort_oldest({ConnectionPhase::idle_tls}))
+    if (setting_->tls_connections >= setting_->max_tls_connections &&
+        !setting_->table.abort_oldest({ConnectionPhase::idle_tls}))
         co_return false;
     ++setting_->tls_connections;
     counted_as_tls_ = true;
@@ -175,11 +184,13 @@ Result<HttpRequest> ServerConnection::understand(Message& message) const {
     HttpRequest request;
     request.method = text(message.method_string());
     std::string target = text(message.target());
-    if (const std::size_t scheme = target.find("://"); !target.starts_with('/') && scheme != std::string::npos) {
+    if (const std::size_t scheme = target.find("://");
+        !target.starts_with('/') && scheme != std::string::npos) {
         const std::size_t path = target.find('/', scheme + 3);
         target = path == std::string::npos ? "/" : target.substr(path);
     }
-    if (!target.starts_with('/') && target != "*") return fail(ErrorCode::invalid, "the path must begin with /");
+    if (!target.starts_with('/') && target != "*")
+        return fail(ErrorCode::invalid, "the path must begin with /");
     const std::string_view view = std::string_view(target).substr(0, target.find('#'));
     const std::size_t question = std::min(view.find('?'), view.size());
     PGHERD_TRY(request.path, percent_decode(view.substr(0, question), false));
@@ -192,10 +203,9 @@ Result<HttpRequest> ServerConnection::understand(Message& message) const {
     request.body = std::move(message.body());
     error_code ignored;
     const auto peer = const_cast<Transport&>(transport_).socket().remote_endpoint(ignored).address();
-    request.peer_address =
-        peer.is_v6() && peer.to_v6().is_v4_mapped()
-            ? asio::ip::make_address_v4(asio::ip::v4_mapped, peer.to_v6()).to_string()
-            : peer.to_string();
+    request.peer_address = peer.is_v6() && peer.to_v6().is_v4_mapped()
+                               ? asio::ip::make_address_v4(asio::ip::v4_mapped, peer.to_v6()).to_string()
+                               : peer.to_string();
     request.client_certificate = transport_.client_certificate();
     return request;
 }
@@ -204,20 +214,22 @@ asio::awaitable<HttpResponse> ServerConnection::ask_handler(HttpRequest request)
     const auto awaited = std::make_shared<Awaited>(transport_.socket().get_executor());
     awaited_ = awaited;
     setting_->handler(std::move(request), Responder(awaited));
-    while (!awaited->response && !ended())
-        co_await awaited->arrived.async_wait(kNoThrow);
+    while (!awaited->response && !ended()) co_await awaited->arrived.async_wait(kNoThrow);
     co_return awaited->response ? std::move(*awaited->response) : HttpResponse{503, {}, {}, {}};
 }
 
-asio::awaitable<bool> ServerConnection::write(const HttpResponse& response, std::string_view method, bool keep_alive) {
+asio::awaitable<bool> ServerConnection::write(const HttpResponse& response, std::string_view method,
+                                              bool keep_alive) {
     const std::string head = response_head(response, method, keep_alive);
-    const bool without_body = method == "HEAD" || method == "OPTIONS" || response.status == 204 || response.status == 304;
-    const Transferred sent = co_await transport_.write(head, without_body ? std::string_view() : response.body);
+    const bool without_body =
+        method == "HEAD" || method == "OPTIONS" || response.status == 204 || response.status == 304;
+    const Transferred sent =
+        co_await transport_.write(head, without_body ? std::string_view() : response.body);
     co_return !sent.error;
 }
 
-// Answers and ends the connection. What still comes is read and forgotten for a while, since closing a socket with unread
-// bytes resets the connection, and the peer would not see the answer.
+// Answers and ends the connection. What still comes is read and forgotten for a while, since closing a socket
+// with unread bytes resets the connection, and the peer would not see the answer.
 asio::awaitable<bool> ServerConnection::refuse(int status, std::string why) {
     enter(ConnectionPhase::writing);
     const HttpResponse response{status, fmt::format("cannot read the request: {}\n", why), "text/plain", {}};

@@ -1,4 +1,5 @@
-// One connection of the server: reads requests, has them answered, writes the answers, until either side has had enough.
+// One connection of the server: reads requests, has them answered, writes the answers, until either side has
+// had enough.
 #pragma once
 
 #include <functional>
@@ -31,18 +32,18 @@ struct ConnectionSetting {
 };
 
 class ServerConnection final : public TabledConnection {
- public:
+  public:
     ServerConnection(std::shared_ptr<ConnectionSetting> setting, tcp::socket socket);
     ~ServerConnection() override;
 
     static asio::awaitable<void> serve(std::shared_ptr<ServerConnection> self);
     void abort() override;
 
- private:
+  private:
     using Message = boost::beast::http::request<boost::beast::http::string_body>;
     using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
-    struct Awaited;    // an answer that the handler owes
-    class Responder;   // the handler's end of it
+    struct Awaited;   // an answer that the handler owes
+    class Responder;  // the handler's end of it
 
     asio::awaitable<bool> open();
     asio::awaitable<bool> wait_for_request();

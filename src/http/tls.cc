@@ -15,15 +15,19 @@ namespace {
 Status own_certificate(ssl::context& context, const TlsFiles& files) {
     error_code error;
     if (!files.key_password.empty()) {
-        const auto password = [text = files.key_password](std::size_t, ssl::context::password_purpose) { return text; };
+        const auto password = [text = files.key_password](std::size_t, ssl::context::password_purpose) {
+            return text;
+        };
         context.set_password_callback(password, error);
     }
     context.use_certificate_chain_file(files.cert_file, error);
     if (error)
-        return fail(ErrorCode::invalid, fmt::format("cannot use certificate {}: {}", files.cert_file, tls_reason(error)));
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot use certificate {}: {}", files.cert_file, tls_reason(error)));
     const std::string& key = files.key_file.empty() ? files.cert_file : files.key_file;
     context.use_private_key_file(key, ssl::context::pem, error);
-    if (error) return fail(ErrorCode::invalid, fmt::format("cannot use private key {}: {}", key, tls_reason(error)));
+    if (error)
+        return fail(ErrorCode::invalid, fmt::format("cannot use private key {}: {}", key, tls_reason(error)));
     return {};
 }
 
@@ -31,7 +35,8 @@ Status authorities(ssl::context& context, const std::string& file) {
     error_code error;
     context.load_verify_file(file, error);
     if (error)
-        return fail(ErrorCode::invalid, fmt::format("cannot use CA certificates {}: {}", file, tls_reason(error)));
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot use CA certificates {}: {}", file, tls_reason(error)));
     return {};
 }
 
@@ -48,7 +53,8 @@ TlsContext new_context(ssl::context::method method) {
 std::string tls_reason(const error_code& error) {
     if (error.category() != boost::asio::error::get_ssl_category()) return error.message();
     const auto code = static_cast<unsigned long>(error.value());
-    if (ERR_SYSTEM_ERROR(code)) return error_code(ERR_GET_REASON(code), boost::system::system_category()).message();
+    if (ERR_SYSTEM_ERROR(code))
+        return error_code(ERR_GET_REASON(code), boost::system::system_category()).message();
     const char* reason = ERR_reason_error_string(code);
     return reason ? reason : error.message();
 }
@@ -58,14 +64,16 @@ Result<TlsContext> server_tls(const TlsFiles& files, const std::string& verify_c
     PGHERD_CHECK(own_certificate(*context, files));
     if (verify_client != "none" && verify_client != "optional" && verify_client != "required")
         return fail(ErrorCode::invalid,
-                    fmt::format("cannot use verify_client \"{}\": it must be none, optional or required", verify_client));
+                    fmt::format("cannot use verify_client \"{}\": it must be none, optional or required",
+                                verify_client));
     if (verify_client == "none") return context;
     if (files.ca_file.empty())
         return fail(ErrorCode::invalid, "cannot verify client certificates: no CA file is given");
     PGHERD_CHECK(authorities(*context, files.ca_file));
     error_code error;
     context->set_verify_mode(
-        verify_client == "required" ? ssl::verify_peer | ssl::verify_fail_if_no_peer_cert : ssl::verify_peer, error);
+        verify_client == "required" ? ssl::verify_peer | ssl::verify_fail_if_no_peer_cert : ssl::verify_peer,
+        error);
     if (STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(files.ca_file.c_str()))
         SSL_CTX_set_client_CA_list(context->native_handle(), names);
     return context;

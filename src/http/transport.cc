@@ -2,16 +2,16 @@
 
 #include <array>
 
-#include <sys/socket.h>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <sys/socket.h>
 
 namespace pgherd {
 
@@ -24,6 +24,8 @@ constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 Transport::Transport(tcp::socket socket) : socket_(std::move(socket)) {
     error_code ignored;
     socket_.set_option(tcp::no_delay(true), ignored);
+    // A program started by us would keep the connection open, and the peer would never see it end.
+    ::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC);
 }
 
 asio::awaitable<Status> Transport::accept_tls(TlsContext context) {
@@ -48,7 +50,8 @@ asio::awaitable<Status> Transport::handshake(ssl::stream_base::handshake_type ty
     if (!error) co_return Status{};
     const long verified = SSL_get_verify_result(stream_->native_handle());
     if (verified != X509_V_OK)
-        co_return fail(ErrorCode::denied, std::string("certificate refused: ") + X509_verify_cert_error_string(verified));
+        co_return fail(ErrorCode::denied,
+                       std::string("certificate refused: ") + X509_verify_cert_error_string(verified));
     co_return fail(ErrorCode::unavailable, "TLS handshake failed: " + tls_reason(error));
 }
 
@@ -85,7 +88,8 @@ bool Transport::client_certificate() const {
 bool Transport::quiet() const {
     if (!socket_.is_open()) return false;
     char byte = 0;
-    const ssize_t got = ::recv(const_cast<tcp::socket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const ssize_t got =
+        ::recv(const_cast<tcp::socket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 

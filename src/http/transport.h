@@ -1,7 +1,7 @@
 // A TCP connection, plain or under TLS, behind one type, so that HTTP is compiled once.
 //
-// It knows nothing of time: whoever owns it closes it when a deadline passes, and the operation that is under way ends
-// with an error. Reading and writing never throw.
+// It knows nothing of time: whoever owns it closes it when a deadline passes, and the operation that is under
+// way ends with an error. Reading and writing never throw.
 #pragma once
 
 #include <memory>
@@ -29,7 +29,7 @@ struct Transferred {
 };
 
 class Transport {
- public:
+  public:
     explicit Transport(tcp::socket socket);
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
@@ -43,7 +43,8 @@ class Transport {
     asio::awaitable<Transferred> read_some(asio::mutable_buffer buffer);
     // Both parts in one packet where they fit.
     asio::awaitable<Transferred> write(std::string_view head, std::string_view body);
-    // Until something can be read or the peer has gone, without a buffer. Not under TLS, where bytes may wait inside.
+    // Until something can be read or the peer has gone, without a buffer. Not under TLS, where bytes may wait
+    // inside.
     asio::awaitable<error_code> wait_readable();
 
     bool tls() const { return stream_.has_value(); }
@@ -52,7 +53,7 @@ class Transport {
     tcp::socket& socket() { return socket_; }
     void close();
 
- private:
+  private:
     asio::awaitable<Status> handshake(asio::ssl::stream_base::handshake_type type);
 
     tcp::socket socket_;

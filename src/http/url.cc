@@ -16,8 +16,8 @@ int hex_digit(char c) {
 }
 
 bool unreserved(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 bool printable(std::string_view text) {
@@ -29,7 +29,8 @@ bool printable(std::string_view text) {
 }  // namespace
 
 std::string Url::authority() const {
-    return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port) : fmt::format("[{}]:{}", host, port);
+    return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
+                                               : fmt::format("[{}]:{}", host, port);
 }
 
 Result<Url> parse_url(std::string_view text) {
@@ -49,9 +50,11 @@ Result<Url> parse_url(std::string_view text) {
 
     const std::size_t path = std::min(rest.find_first_of("/?#"), rest.size());
     std::string_view authority = rest.substr(0, path);
-    url.target = rest.substr(path, rest.find('#') == std::string_view::npos ? rest.npos : rest.find('#') - path);
+    url.target =
+        rest.substr(path, rest.find('#') == std::string_view::npos ? rest.npos : rest.find('#') - path);
     if (!url.target.starts_with('/')) url.target.insert(0, "/");
-    if (authority.find('@') != std::string_view::npos) return wrong("user and password do not belong into it");
+    if (authority.find('@') != std::string_view::npos)
+        return wrong("user and password do not belong into it");
 
     std::string_view port;
     if (authority.starts_with('[')) {
@@ -67,7 +70,8 @@ Result<Url> parse_url(std::string_view text) {
     if (url.host.empty()) return wrong("it names no host");
     if (port.empty()) return url;
     const auto number = parse_uint(port.substr(1));
-    if (port.front() != ':' || !number || *number == 0 || *number > 65535) return wrong("the port must be 1 to 65535");
+    if (port.front() != ':' || !number || *number == 0 || *number > 65535)
+        return wrong("the port must be 1 to 65535");
     url.port = static_cast<std::uint16_t>(*number);
     return url;
 }
@@ -82,7 +86,8 @@ Result<std::string> percent_decode(std::string_view text, bool plus_is_blank) {
         }
         const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
         const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-        if (high < 0 || low < 0) return fail(ErrorCode::invalid, "a % must be followed by two hexadecimal digits");
+        if (high < 0 || low < 0)
+            return fail(ErrorCode::invalid, "a % must be followed by two hexadecimal digits");
         if (high == 0 && low == 0) return fail(ErrorCode::invalid, "a NUL byte is not allowed");
         result.push_back(static_cast<char>(high * 16 + low));
         i += 2;
@@ -108,7 +113,8 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string
         const std::string_view view = part;
         const std::size_t equals = std::min(view.find('='), view.size());
         PGHERD_TRY(std::string key, percent_decode(view.substr(0, equals), true));
-        PGHERD_TRY(std::string value, percent_decode(equals < view.size() ? view.substr(equals + 1) : "", true));
+        PGHERD_TRY(std::string value,
+                   percent_decode(equals < view.size() ? view.substr(equals + 1) : "", true));
         result.emplace_back(std::move(key), std::move(value));
     }
     return result;

@@ -12,8 +12,8 @@
 namespace pgherd {
 
 struct Url {
-    bool tls = false;    // https
-    std::string host;    // without brackets
+    bool tls = false;  // https
+    std::string host;  // without brackets
     std::uint16_t port = 80;
     std::string target;  // path and query, as sent: "/patroni?x=1"; at least "/"
 

@@ -76,8 +76,10 @@ std::string Gateway::describe() const {
     return "etcd at " + join(names, ", ");
 }
 
-void Gateway::call(std::string path, std::string body, Repeat repeat, Instant deadline, Done<JsonObject> done) {
-    auto call = std::make_shared<Call>(Call{std::move(path), std::move(body), repeat, deadline, std::move(done)});
+void Gateway::call(std::string path, std::string body, Repeat repeat, Instant deadline,
+                   Done<JsonObject> done) {
+    auto call =
+        std::make_shared<Call>(Call{std::move(path), std::move(body), repeat, deadline, std::move(done)});
     loop_.post(scope_.guard([this, call] { attempt(call); }));
 }
 
@@ -100,7 +102,8 @@ void Gateway::log_in(CallPtr call) {
     login->done = [this, call](Result<JsonObject> answer) {
         if (answer) {
             const Json* token = answer->if_contains("token");
-            token_ = token && token->is_string() ? std::string(std::string_view(token->get_string())) : std::string();
+            token_ = token && token->is_string() ? std::string(std::string_view(token->get_string()))
+                                                 : std::string();
             no_authentication_ = token_.empty();
             return send(call);
         }
@@ -118,10 +121,12 @@ void Gateway::log_in(CallPtr call) {
 // A harmless call does not spend the whole deadline on an endpoint that is silent while others wait.
 void Gateway::send(CallPtr call) {
     const std::size_t endpoint = current_;
-    const auto left = static_cast<std::int64_t>(endpoints_.size() - std::min(call->tried, endpoints_.size() - 1));
+    const auto left =
+        static_cast<std::int64_t>(endpoints_.size() - std::min(call->tried, endpoints_.size() - 1));
     const Instant now = loop_.clock().now();
-    const Instant until =
-        call->repeat == Repeat::harmless && !call->is_login ? now + (call->deadline - now) / left : call->deadline;
+    const Instant until = call->repeat == Repeat::harmless && !call->is_login
+                              ? now + (call->deadline - now) / left
+                              : call->deadline;
     auto on_answer = [this, call, endpoint](Result<HttpClientResponse> response) {
         answered(call, endpoint, std::move(response));
     };
@@ -134,11 +139,13 @@ void Gateway::answered(CallPtr call, std::size_t endpoint, Result<HttpClientResp
     if (response->status != 200) return refused(std::move(call), endpoint, *response);
     Result<JsonObject> body = parse_json_object(response->body);
     if (!body) {
-        Error error = with_context(body.error(), "cannot understand etcd at " + to_string(endpoints_[endpoint]));
+        Error error =
+            with_context(body.error(), "cannot understand etcd at " + to_string(endpoints_[endpoint]));
         error.certainty = Certainty::maybe_done;
         return failed(std::move(call), endpoint, std::move(error));
     }
-    if (body->contains("error") && !body->contains("result")) return refused(std::move(call), endpoint, *response);
+    if (body->contains("error") && !body->contains("result"))
+        return refused(std::move(call), endpoint, *response);
     call->done(std::move(body));
 }
 
@@ -147,7 +154,8 @@ void Gateway::refused(CallPtr call, std::size_t endpoint, const HttpClientRespon
     if (!failure && response.status == 404) return probe_version(std::move(call));
     const std::string where = to_string(endpoints_[endpoint]);
     if (!failure) {
-        Error error{ErrorCode::unavailable, fmt::format("etcd at {} answers {}", where, response.status), Certainty::maybe_done};
+        Error error{ErrorCode::unavailable, fmt::format("etcd at {} answers {}", where, response.status),
+                    Certainty::maybe_done};
         return failed(std::move(call), endpoint, std::move(error));
     }
     Verdict verdict = judge(*failure);
@@ -161,18 +169,21 @@ void Gateway::refused(CallPtr call, std::size_t endpoint, const HttpClientRespon
     call->done(std::unexpected(std::move(verdict.error)));
 }
 
-// Nothing is served under this path: etcd may be an old one, or no etcd at all. The call was certainly not done.
+// Nothing is served under this path: etcd may be an old one, or no etcd at all. The call was certainly not
+// done.
 void Gateway::probe_version(CallPtr call) {
     const std::size_t endpoint = current_;
     auto on_answer = [this, call, endpoint](Result<HttpClientResponse> response) {
-        const std::string version = response && response->status == 200 ? gateway_of_version(response->body) : std::string();
+        const std::string version =
+            response && response->status == 200 ? gateway_of_version(response->body) : std::string();
         if (!version.empty() && version != version_ && !call->probed) {
             version_ = version;
             call->probed = true;
             return attempt(call);
         }
         failed(call, endpoint,
-               {ErrorCode::unavailable, fmt::format("{} is no etcd with a JSON gateway", to_string(endpoints_[endpoint]))});
+               {ErrorCode::unavailable,
+                fmt::format("{} is no etcd with a JSON gateway", to_string(endpoints_[endpoint]))});
     };
     client_.request("GET", url(endpoint, "/version"), {}, {}, call->deadline, std::move(on_answer));
 }
@@ -193,13 +204,15 @@ void Gateway::leave(std::size_t endpoint) {
 }
 
 std::unique_ptr<HttpStream> Gateway::stream(const std::string& path, std::string body, Instant deadline,
-                                            HttpClient::OnChunk on_chunk, std::move_only_function<void(Error)> on_end) {
+                                            HttpClient::OnChunk on_chunk,
+                                            std::move_only_function<void(Error)> on_end) {
     const std::size_t endpoint = current_;
     auto ended = [this, endpoint, on_end = std::move(on_end)](Result<HttpClientResponse> response) mutable {
         if (!response) return on_end(std::move(response).error());
         const auto failure = parse_failure(response->body);
         if (!failure)
-            return on_end({ErrorCode::unavailable, fmt::format("etcd at {} ended the stream", to_string(endpoints_[endpoint]))});
+            return on_end({ErrorCode::unavailable,
+                           fmt::format("etcd at {} ended the stream", to_string(endpoints_[endpoint]))});
         const Verdict verdict = judge(*failure);
         if (verdict.log_in_again) token_.clear();
         on_end(verdict.error);

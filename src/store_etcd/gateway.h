@@ -1,8 +1,9 @@
 // Calls to etcd's JSON gateway.
 //
-// One endpoint is in use until it fails; then the next one is tried, within the call's deadline, as long as the call cannot
-// have been done or may be done twice. When all have failed once, the call fails: how long to go on is the caller's to say.
-// User and password become a token at the first call and again when etcd has forgotten it.
+// One endpoint is in use until it fails; then the next one is tried, within the call's deadline, as long as
+// the call cannot have been done or may be done twice. When all have failed once, the call fails: how long to
+// go on is the caller's to say. User and password become a token at the first call and again when etcd has
+// forgotten it.
 #pragma once
 
 #include <functional>
@@ -24,21 +25,22 @@ enum class Repeat {
 };
 
 class Gateway {
- public:
+  public:
     Gateway(EventLoop& loop, const StoreConfig& config);
 
     // `path` without the version: "/kv/range". Gives the body of a good answer.
     void call(std::string path, std::string body, Repeat repeat, Instant deadline, Done<JsonObject> done);
-    // At the endpoint in use, with the token in use. An error of etcd's becomes an error of `on_end`, which gets the end of
-    // the stream as an error as well.
-    [[nodiscard]] std::unique_ptr<HttpStream> stream(const std::string& path, std::string body, Instant deadline,
-                                                     HttpClient::OnChunk on_chunk, std::move_only_function<void(Error)> on_end);
+    // At the endpoint in use, with the token in use. An error of etcd's becomes an error of `on_end`, which
+    // gets the end of the stream as an error as well.
+    [[nodiscard]] std::unique_ptr<HttpStream> stream(const std::string& path, std::string body,
+                                                     Instant deadline, HttpClient::OnChunk on_chunk,
+                                                     std::move_only_function<void(Error)> on_end);
     std::string describe() const;
 
     // Another endpoint is in use now.
     std::function<void()> on_moved;
 
- private:
+  private:
     struct Call;
     using CallPtr = std::shared_ptr<Call>;
 

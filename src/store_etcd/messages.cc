@@ -24,8 +24,12 @@ enum Code : int {
     kUnauthenticated = 16,
 };
 
-Json number(std::int64_t value) { return Json(std::to_string(value)); }
-Json bytes(std::string_view value) { return Json(base64_encode(value)); }
+Json number(std::int64_t value) {
+    return Json(std::to_string(value));
+}
+Json bytes(std::string_view value) {
+    return Json(base64_encode(value));
+}
 
 // The first key behind all those with the prefix.
 std::string prefix_end(std::string prefix) {
@@ -87,7 +91,8 @@ struct KeyValue {
 Result<KeyValue> parse_key_value(const JsonObject& object, const std::string& prefix) {
     KeyValue result;
     PGHERD_TRY(std::string key, base64_decode(text_in(object, "key")));
-    if (!key.starts_with(prefix)) return fail(ErrorCode::invalid, fmt::format("a record outside of {}: {}", prefix, key));
+    if (!key.starts_with(prefix))
+        return fail(ErrorCode::invalid, fmt::format("a record outside of {}: {}", prefix, key));
     result.key = key.substr(prefix.size());
     PGHERD_TRY(result.record.value, base64_decode(text_in(object, "value")));
     result.record.created = Revision(number_in(object, "create_revision"));
@@ -112,13 +117,14 @@ Failure failure_in(const JsonObject& object) {
     const std::string_view message = text_in(object, "message");
     // Within a stream the code is called grpc_code.
     const char* code = object.contains("grpc_code") ? "grpc_code" : "code";
-    return {static_cast<int>(number_in(object, code)), std::string(message.empty() ? text_in(object, "error") : message)};
+    return {static_cast<int>(number_in(object, code)),
+            std::string(message.empty() ? text_in(object, "error") : message)};
 }
 
 // Refused before anything was proposed to the cluster.
 bool certainly_not_done(std::string_view message) {
-    static constexpr std::array<std::string_view, 5> kRefusals{"no leader", "proposal dropped", "too many requests",
-                                                               "not capable", "not a primary lessor"};
+    static constexpr std::array<std::string_view, 5> kRefusals{
+        "no leader", "proposal dropped", "too many requests", "not capable", "not a primary lessor"};
     for (const std::string_view refusal : kRefusals)
         if (message.find(refusal) != std::string_view::npos) return true;
     return false;
@@ -133,11 +139,12 @@ std::string range_message(const std::string& prefix) {
 std::string txn_message(const std::string& prefix, const Swap& swap) {
     const std::string key = prefix + swap.key;
     JsonObject message;
-    if (!std::holds_alternative<Always>(swap.expect)) message["compare"] = boost::json::array{compare_for(swap, key)};
+    if (!std::holds_alternative<Always>(swap.expect))
+        message["compare"] = boost::json::array{compare_for(swap, key)};
     JsonObject action;
     if (swap.value)
-        action["request_put"] =
-            JsonObject{{"key", bytes(key)}, {"value", bytes(*swap.value)}, {"lease", number(swap.lease.value())}};
+        action["request_put"] = JsonObject{
+            {"key", bytes(key)}, {"value", bytes(*swap.value)}, {"lease", number(swap.lease.value())}};
     else
         action["request_delete_range"] = JsonObject{{"key", bytes(key)}};
     message["success"] = boost::json::array{action};
@@ -157,7 +164,9 @@ std::string grant_message(Duration ttl) {
     return to_text(Json(JsonObject{{"TTL", number(seconds)}}));
 }
 
-std::string lease_message(LeaseId lease) { return to_text(Json(JsonObject{{"ID", number(lease.value())}})); }
+std::string lease_message(LeaseId lease) {
+    return to_text(Json(JsonObject{{"ID", number(lease.value())}}));
+}
 
 std::string login_message(const std::string& username, const std::string& password) {
     return to_text(Json(JsonObject{{"name", username}, {"password", password}}));
@@ -166,11 +175,13 @@ std::string login_message(const std::string& username, const std::string& passwo
 Result<Snapshot> parse_range(const JsonObject& message, const std::string& prefix) {
     Snapshot snapshot;
     snapshot.revision = revision_of(message);
-    if (snapshot.revision == Revision()) return fail(ErrorCode::invalid, "cannot understand etcd: an answer without a revision");
+    if (snapshot.revision == Revision())
+        return fail(ErrorCode::invalid, "cannot understand etcd: an answer without a revision");
     const Json* kvs = message.if_contains("kvs");
     if (!kvs || !kvs->is_array()) return snapshot;
     for (const Json& entry : kvs->get_array()) {
-        if (!entry.is_object()) return fail(ErrorCode::invalid, "cannot understand etcd: a record that is no object");
+        if (!entry.is_object())
+            return fail(ErrorCode::invalid, "cannot understand etcd: a record that is no object");
         PGHERD_TRY(KeyValue record, parse_key_value(entry.get_object(), prefix));
         snapshot.records.emplace(std::move(record.key), std::move(record.record));
     }
@@ -179,13 +190,16 @@ Result<Snapshot> parse_range(const JsonObject& message, const std::string& prefi
 
 Result<Revision> parse_txn(const JsonObject& message, const std::string& key) {
     if (!flag_in(message, "succeeded"))
-        return fail(ErrorCode::conflict, fmt::format("cannot write \"{}\": it was changed by somebody else", key));
+        return fail(ErrorCode::conflict,
+                    fmt::format("cannot write \"{}\": it was changed by somebody else", key));
     return revision_of(message);
 }
 
 Result<LeaseId> parse_grant(const JsonObject& message) {
     const LeaseId lease(number_in(message, "ID"));
-    if (lease == LeaseId()) return fail(ErrorCode::failed, "cannot get a lease from etcd: " + std::string(text_in(message, "error")));
+    if (lease == LeaseId())
+        return fail(ErrorCode::failed,
+                    "cannot get a lease from etcd: " + std::string(text_in(message, "error")));
     return lease;
 }
 
@@ -198,15 +212,18 @@ Result<Duration> parse_keep_alive(const JsonObject& message) {
 
 Result<bool> apply_watch_line(std::string_view line, const std::string& prefix, Snapshot& snapshot) {
     PGHERD_TRY(const JsonObject object, parse_json_object(line));
-    if (const JsonObject* error = object_in(object, "error")) return std::unexpected(judge(failure_in(*error)).error);
+    if (const JsonObject* error = object_in(object, "error"))
+        return std::unexpected(judge(failure_in(*error)).error);
     const JsonObject* result = object_in(object, "result");
     if (!result) return fail(ErrorCode::invalid, "cannot understand etcd: a watch answer without a result");
     if (flag_in(*result, "canceled"))
-        return fail(ErrorCode::unavailable, fmt::format("etcd ended the watch: {}", text_in(*result, "cancel_reason")));
+        return fail(ErrorCode::unavailable,
+                    fmt::format("etcd ended the watch: {}", text_in(*result, "cancel_reason")));
     const Json* events = result->if_contains("events");
     if (!events || !events->is_array()) return false;
     for (const Json& event : events->get_array()) {
-        if (!event.is_object()) return fail(ErrorCode::invalid, "cannot understand etcd: an event that is no object");
+        if (!event.is_object())
+            return fail(ErrorCode::invalid, "cannot understand etcd: an event that is no object");
         PGHERD_CHECK(apply_event(event.get_object(), prefix, snapshot));
     }
     return !events->get_array().empty();
@@ -240,12 +257,11 @@ Verdict judge(const Failure& failure) {
         case kPermissionDenied: return verdict(ErrorCode::denied);
         case kResourceExhausted: return verdict(ErrorCode::unavailable);
         case kFailedPrecondition: return verdict(ErrorCode::conflict);
-        case kDeadlineExceeded:
-            result = verdict(ErrorCode::timeout, Certainty::maybe_done);
-            break;
+        case kDeadlineExceeded: result = verdict(ErrorCode::timeout, Certainty::maybe_done); break;
         default:
-            result = verdict(ErrorCode::unavailable,
-                             certainly_not_done(failure.message) ? Certainty::not_done : Certainty::maybe_done);
+            result =
+                verdict(ErrorCode::unavailable,
+                        certainly_not_done(failure.message) ? Certainty::not_done : Certainty::maybe_done);
     }
     result.try_elsewhere = true;
     return result;

@@ -1,4 +1,5 @@
-// etcd's v3 messages as its JSON gateway takes and gives them: bytes in base64, 64-bit numbers as text, zeros left out.
+// etcd's v3 messages as its JSON gateway takes and gives them: bytes in base64, 64-bit numbers as text, zeros
+// left out.
 #pragma once
 
 #include <string>
@@ -24,8 +25,8 @@ Result<LeaseId> parse_grant(const JsonObject& message);
 // not_found when nothing is left of the lease.
 Result<Duration> parse_keep_alive(const JsonObject& message);
 
-// One line of a watch stream, applied to a snapshot. Gives whether something changed. An error ends the stream: etcd has
-// cancelled it (compaction, lost leader), or does not make sense.
+// One line of a watch stream, applied to a snapshot. Gives whether something changed. An error ends the
+// stream: etcd has cancelled it (compaction, lost leader), or does not make sense.
 Result<bool> apply_watch_line(std::string_view line, const std::string& prefix, Snapshot& snapshot);
 
 // An error as etcd reports it, in an HTTP body or within a stream.

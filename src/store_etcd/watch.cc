@@ -14,7 +14,9 @@ constexpr int kLongestPause = 4;  // doublings of the first: 0.8 s
 Watcher::Watcher(EventLoop& loop, Gateway& gateway, std::string prefix, Store::Seen seen)
     : loop_(loop), gateway_(&gateway), prefix_(std::move(prefix)), seen_(std::move(seen)) {}
 
-void Watcher::begin() { load(); }
+void Watcher::begin() {
+    load();
+}
 
 void Watcher::resync() {
     if (!ended() && !loading_ && !again_) load();
@@ -42,8 +44,10 @@ void Watcher::load() {
 void Watcher::loaded(Result<JsonObject> answer) {
     loading_ = false;
     Result<Snapshot> snapshot = fail("");
-    if (answer) snapshot = parse_range(*answer, prefix_);
-    else snapshot = std::unexpected(answer.error());
+    if (answer)
+        snapshot = parse_range(*answer, prefix_);
+    else
+        snapshot = std::unexpected(answer.error());
     if (!snapshot) return trouble(std::move(snapshot).error());
     const bool news = !last_ || interrupted_ || last_->records != snapshot->records;
     last_ = std::make_shared<const Snapshot>(std::move(*snapshot));
@@ -94,7 +98,8 @@ void Watcher::trouble(Error error) {
     again_ = loop_.clock().call_at(loop_.clock().now() + pause, [weak = weak_from_this()] {
         if (const auto self = weak.lock(); self && !self->ended()) self->load();
     });
-    if (troubles_++ > 0 && !interrupted_) report(std::unexpected(with_context(std::move(error), "cannot watch the store")));
+    if (troubles_++ > 0 && !interrupted_)
+        report(std::unexpected(with_context(std::move(error), "cannot watch the store")));
 }
 
 void Watcher::report(Result<SnapshotPtr> what) {

@@ -1,7 +1,8 @@
 // One watch: read everything, report it, follow the changes from there; after any trouble begin anew.
 //
-// Reading anew instead of resuming the stream makes compaction, reconnects, another endpoint and a restored etcd one case.
-// The records of a cluster are a few kilobytes, so this is cheap. While etcd cannot be reached, it tries again within a second.
+// Reading anew instead of resuming the stream makes compaction, reconnects, another endpoint and a restored
+// etcd one case. The records of a cluster are a few kilobytes, so this is cheap. While etcd cannot be
+// reached, it tries again within a second.
 #pragma once
 
 #include <memory>
@@ -14,7 +15,7 @@
 namespace pgherd::etcd {
 
 class Watcher : public std::enable_shared_from_this<Watcher> {
- public:
+  public:
     Watcher(EventLoop& loop, Gateway& gateway, std::string prefix, Store::Seen seen);
 
     void begin();
@@ -24,7 +25,7 @@ class Watcher : public std::enable_shared_from_this<Watcher> {
     void end();
     bool ended() const { return gateway_ == nullptr; }
 
- private:
+  private:
     void load();
     void loaded(Result<JsonObject> answer);
     void follow();

@@ -14,9 +14,11 @@ using boost::asio::ip::tcp;
 
 // A peer that does what it is told with the connections it gets.
 class RudePeer {
- public:
+  public:
     RudePeer(EventLoop& loop, std::function<std::string(int)> answer, bool close_after = true)
-        : acceptor_(loop.context(), {boost::asio::ip::address_v4::loopback(), 0}), answer_(std::move(answer)), close_(close_after) {
+        : acceptor_(loop.context(), {boost::asio::ip::address_v4::loopback(), 0}),
+          answer_(std::move(answer)),
+          close_(close_after) {
         accept();
     }
     std::string url(const std::string& path) const {
@@ -24,7 +26,7 @@ class RudePeer {
     }
     int requests = 0;
 
- private:
+  private:
     void accept() {
         acceptor_.async_accept([this](auto error, tcp::socket socket) {
             if (error) return;
@@ -39,8 +41,10 @@ class RudePeer {
             const std::string text = answer_(requests++);
             boost::system::error_code ignored;
             socket.write_some(boost::asio::buffer(text), ignored);
-            if (close_) socket.close(ignored);
-            else read(socket);
+            if (close_)
+                socket.close(ignored);
+            else
+                read(socket);
         });
     }
     tcp::acceptor acceptor_;
@@ -60,8 +64,8 @@ TEST(Url, IsTakenApart) {
     EXPECT_EQ(parse_url("http://a")->target, "/");
     EXPECT_EQ(parse_url("http://a?q")->target, "/?q");
     EXPECT_EQ(parse_url("HTTPS://a")->port, 443);
-    for (const auto bad : {"", "a:80", "ftp://a", "http://", "http://a:0/", "http://a:99999/", "http://a b/", "http://[::1/",
-                           "http://u:p@a/", "http://a/\r\nX: y", "http://[::1]80/"})
+    for (const auto bad : {"", "a:80", "ftp://a", "http://", "http://a:0/", "http://a:99999/", "http://a b/",
+                           "http://[::1/", "http://u:p@a/", "http://a/\r\nX: y", "http://[::1]80/"})
         EXPECT_FALSE(parse_url(bad)) << bad;
 }
 
@@ -92,16 +96,16 @@ TEST_F(HttpClientTest, SaysThatNobodyListens) {
 }
 
 TEST_F(HttpClientTest, SaysThatNobodyAnswersInTime) {
-    handler_ = [held = std::make_shared<std::vector<std::move_only_function<void(HttpResponse)>>>()](HttpRequest, auto respond) {
-        held->push_back(std::move(respond));
-    };
+    handler_ = [held = std::make_shared<std::vector<std::move_only_function<void(HttpResponse)>>>()](
+                   HttpRequest, auto respond) { held->push_back(std::move(respond)); };
     serve();
     HttpClient client(loop_);
     const auto answer = request(client, "POST", url("/slow?secret=1"), "x", std::chrono::milliseconds(100));
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, ErrorCode::timeout);
     EXPECT_TRUE(answer.error().maybe_done());
-    EXPECT_TRUE(answer.error().message.starts_with(fmt::format("no answer from 127.0.0.1:{} to POST /slow within ", server_->port())))
+    EXPECT_TRUE(answer.error().message.starts_with(
+        fmt::format("no answer from 127.0.0.1:{} to POST /slow within ", server_->port())))
         << answer.error().message;
 }
 
@@ -121,11 +125,13 @@ TEST_F(HttpClientTest, GivesUpConnectingInTime) {
         ::connect(fill.back()->native_handle(), address.data(), static_cast<socklen_t>(address.size()));
     }
     HttpClient client(loop_, {.connect_timeout = std::chrono::milliseconds(200)});
-    const auto answer = request(client, "POST", fmt::format("http://127.0.0.1:{}/", full.local_endpoint().port()), "x");
+    const auto answer =
+        request(client, "POST", fmt::format("http://127.0.0.1:{}/", full.local_endpoint().port()), "x");
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, ErrorCode::timeout);
     EXPECT_FALSE(answer.error().maybe_done());
-    EXPECT_NE(answer.error().message.find("connect timed out after 0.2"), std::string::npos) << answer.error().message;
+    EXPECT_NE(answer.error().message.find("connect timed out after 0.2"), std::string::npos)
+        << answer.error().message;
 }
 
 TEST_F(HttpClientTest, DoesNotKnowWhatHappenedWhenThePeerClosesWithoutAnAnswer) {
@@ -140,10 +146,13 @@ TEST_F(HttpClientTest, DoesNotKnowWhatHappenedWhenThePeerClosesWithoutAnAnswer) 
 
 TEST_F(HttpClientTest, RepeatsAGetButNoPostWhenAKeptConnectionDiesUnderIt) {
     // The first answer on each connection is fine; the second request finds the peer closing.
-    const auto answers = [](int n) { return n % 2 == 0 ? std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") : std::string(); };
+    const auto answers = [](int n) {
+        return n % 2 == 0 ? std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") : std::string();
+    };
     for (const std::string method : {"GET", "POST"}) {
         EventLoop loop;
-        auto acceptor = std::make_shared<tcp::acceptor>(loop.context(), tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
+        auto acceptor = std::make_shared<tcp::acceptor>(
+            loop.context(), tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
         int requests = 0;
         std::vector<std::shared_ptr<tcp::socket>> sockets;
         std::array<char, 4096> buffer{};
@@ -169,8 +178,9 @@ TEST_F(HttpClientTest, RepeatsAGetButNoPostWhenAKeptConnectionDiesUnderIt) {
         HttpClient client(loop);
         std::vector<Result<HttpClientResponse>> results;
         for (std::size_t i = 1; i <= 2; ++i) {
-            client.request(method, fmt::format("http://127.0.0.1:{}/", acceptor->local_endpoint().port()), {}, "",
-                           loop.clock().now() + kLimit, [&](Result<HttpClientResponse> r) { results.push_back(std::move(r)); });
+            client.request(method, fmt::format("http://127.0.0.1:{}/", acceptor->local_endpoint().port()), {},
+                           "", loop.clock().now() + kLimit,
+                           [&](Result<HttpClientResponse> r) { results.push_back(std::move(r)); });
             ASSERT_TRUE(loop.run_until([&] { return results.size() == i; }, kLimit));
         }
         EXPECT_TRUE(results[0]);
@@ -199,12 +209,15 @@ TEST_F(HttpClientTest, ReadsBodiesWithoutALengthAndRefusesNonsense) {
 }
 
 TEST_F(HttpClientTest, StreamsChunksAsTheyComeAndSaysHowItEnded) {
-    RudePeer peer(loop_, [](int) { return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"; }, false);
+    RudePeer peer(
+        loop_, [](int) { return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"; },
+        false);
     HttpClient client(loop_);
     std::string got;
     bool ended = false;
-    auto stream = client.stream("POST", peer.url("/watch"), {}, "{}", loop_.clock().now() + kLimit,
-                                [&](std::string_view chunk) { got += chunk; }, [&](auto) { ended = true; });
+    auto stream = client.stream(
+        "POST", peer.url("/watch"), {}, "{}", loop_.clock().now() + kLimit,
+        [&](std::string_view chunk) { got += chunk; }, [&](auto) { ended = true; });
     EXPECT_TRUE(loop_.run_until([&] { return got == "abc"; }, kLimit));
     EXPECT_FALSE(ended);
     stream.reset();
@@ -213,8 +226,9 @@ TEST_F(HttpClientTest, StreamsChunksAsTheyComeAndSaysHowItEnded) {
     handler_ = [](HttpRequest, auto respond) { respond({401, "who are you", "text/plain", {}}); };
     serve();
     std::optional<Result<HttpClientResponse>> end;
-    stream = client.stream("POST", url("/watch"), {}, "{}", loop_.clock().now() + kLimit, [](std::string_view) { FAIL(); },
-                           [&](auto result) { end = std::move(result); });
+    stream = client.stream(
+        "POST", url("/watch"), {}, "{}", loop_.clock().now() + kLimit, [](std::string_view) { FAIL(); },
+        [&](auto result) { end = std::move(result); });
     ASSERT_TRUE(loop_.run_until([&] { return end.has_value(); }, kLimit));
     ASSERT_TRUE(*end);
     EXPECT_EQ((*end)->status, 401);
@@ -222,9 +236,8 @@ TEST_F(HttpClientTest, StreamsChunksAsTheyComeAndSaysHowItEnded) {
 }
 
 TEST_F(HttpClientTest, CallsNobodyOnceItIsDestroyed) {
-    handler_ = [held = std::make_shared<std::vector<std::move_only_function<void(HttpResponse)>>>()](HttpRequest, auto respond) {
-        held->push_back(std::move(respond));
-    };
+    handler_ = [held = std::make_shared<std::vector<std::move_only_function<void(HttpResponse)>>>()](
+                   HttpRequest, auto respond) { held->push_back(std::move(respond)); };
     serve();
     int calls = 0;
     auto client = std::make_unique<HttpClient>(loop_);
@@ -241,14 +254,19 @@ TEST_F(HttpClientTest, KnowsThatAHostNameDoesNotExist) {
     HttpClient client(loop_, {.connect_timeout = std::chrono::seconds(5)});
     const auto answer = request(client, "POST", "http://does-not-exist.invalid:1/", "x");
     ASSERT_FALSE(answer);
-    EXPECT_TRUE(answer.error().message.starts_with("cannot reach does-not-exist.invalid:1: ")) << answer.error().message;
+    EXPECT_TRUE(answer.error().message.starts_with("cannot reach does-not-exist.invalid:1: "))
+        << answer.error().message;
     EXPECT_FALSE(answer.error().maybe_done());
 }
 
 TEST_F(HttpClientTest, PeersAskAndPassOnTheFailsafeMessage) {
     handler_ = [](HttpRequest request, auto respond) {
         if (request.path == "/patroni")
-            return respond({503, R"({"state":"running","role":"replica","timeline":3,"xlog":{"received_location":100,"replayed_location":90}})", "application/json", {}});
+            return respond(
+                {503,
+                 R"({"state":"running","role":"replica","timeline":3,"xlog":{"received_location":100,"replayed_location":90}})",
+                 "application/json",
+                 {}});
         if (request.path == "/failsafe" && request.body.find("\"name\":\"m1\"") != std::string::npos)
             return respond({200, "Accepted", "text/html", {{"lsn", "4711"}}});
         respond({500, "I am not sure", "text/html", {}});
@@ -259,8 +277,10 @@ TEST_F(HttpClientTest, PeersAskAndPassOnTheFailsafeMessage) {
     std::optional<Result<FailsafeAnswer>> accepted, refused;
     const Instant deadline = loop_.clock().now() + kLimit;
     peers.ask(url("/patroni"), deadline, [&](auto result) { status = std::move(result); });
-    peers.failsafe(url("/patroni"), {MemberName("m1"), "postgres://x", "http://x", {}}, deadline, [&](auto result) { accepted = std::move(result); });
-    peers.failsafe(url("/patroni"), {MemberName("m2"), "postgres://x", "http://x", {}}, deadline, [&](auto result) { refused = std::move(result); });
+    peers.failsafe(url("/patroni"), {MemberName("m1"), "postgres://x", "http://x", {}}, deadline,
+                   [&](auto result) { accepted = std::move(result); });
+    peers.failsafe(url("/patroni"), {MemberName("m2"), "postgres://x", "http://x", {}}, deadline,
+                   [&](auto result) { refused = std::move(result); });
     ASSERT_TRUE(loop_.run_until([&] { return status && accepted && refused; }, kLimit));
     ASSERT_TRUE(*status) << status->error().message;
     EXPECT_EQ((*status)->position, (WalPosition{Timeline{3}, Lsn{100}}));

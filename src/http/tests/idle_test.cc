@@ -32,7 +32,7 @@ rlim_t raise_limit(rlim_t wanted) {
 
 // A child process that opens connections until it has `count`, reports, and holds them until it is killed.
 class Crowd {
- public:
+  public:
     Crowd(std::uint16_t port, int count) {
         int ends[2];
         EXPECT_EQ(::pipe(ends), 0);
@@ -55,7 +55,7 @@ class Crowd {
         return ::read(ready_, &byte, 1) == 1;
     }
 
- private:
+  private:
     [[noreturn]] static void hold(std::uint16_t port, int count, int ready) {
         raise_limit(static_cast<rlim_t>(count) + 100);
         sockaddr_in address{};
@@ -76,26 +76,31 @@ class Crowd {
 };
 
 class IdleTest : public HttpTest {
- protected:
+  protected:
     // Runs the loop until the crowd is there. The loop is woken to look.
     bool wait_for(Crowd& crowd) {
         Timer timer;
-        return loop_.run_until([&] {
-            timer = loop_.clock().call_at(loop_.clock().now() + std::chrono::milliseconds(5), [] {});
-            return crowd.ready();
-        }, std::chrono::seconds(30));
+        return loop_.run_until(
+            [&] {
+                timer = loop_.clock().call_at(loop_.clock().now() + std::chrono::milliseconds(5), [] {});
+                return crowd.ready();
+            },
+            std::chrono::seconds(30));
     }
 };
 
 TEST_F(IdleTest, TenThousandIdleConnectionsDoNotStopIt) {
     const auto limit = raise_limit(10'700);
     const int count = std::min(10'000, static_cast<int>(limit) - 700);
-    if (count < 10'000) std::printf("only %d connections: the limit of descriptors is %ld\n", count, static_cast<long>(limit));
+    if (count < 10'000)
+        std::printf("only %d connections: the limit of descriptors is %ld\n", count,
+                    static_cast<long>(limit));
     serve();
     const long before = resident_kb();
     Crowd crowd(server_->port(), count);
     ASSERT_TRUE(wait_for(crowd));
-    ASSERT_TRUE(loop_.run_until([&] { return server_->connections() == static_cast<std::size_t>(count); }, kLimit));
+    ASSERT_TRUE(
+        loop_.run_until([&] { return server_->connections() == static_cast<std::size_t>(count); }, kLimit));
     const long each = (resident_kb() - before) * 1024 / count;
     std::printf("%ld bytes for each idle connection\n", each);
     EXPECT_LT(each, 4096);

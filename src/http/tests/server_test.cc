@@ -23,7 +23,9 @@ TEST_F(HttpServerTest, AnswersSeveralRequestsOverOneConnection) {
 TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
     serve();
     RawSocket socket(loop_, server_->port());
-    socket.send("GET /1 HTTP/1.1\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 2\r\n\r\nhiGET /3 HTTP/1.1\r\nConnection: close\r\n\r\n");
+    socket.send(
+        "GET /1 HTTP/1.1\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 2\r\n\r\nhiGET /3 "
+        "HTTP/1.1\r\nConnection: close\r\n\r\n");
     const std::string answers = socket.receive();
     EXPECT_LT(answers.find("GET /1"), answers.find("POST /2 body:hi"));
     EXPECT_LT(answers.find("POST /2"), answers.find("GET /3"));
@@ -78,7 +80,8 @@ TEST_F(HttpServerTest, RefusesWhatIsNoRequest) {
         RawSocket socket(loop_, server_->port());
         socket.send(text);
         const std::string answer = socket.receive("\r\n\r\n");
-        EXPECT_TRUE(answer.starts_with(fmt::format("HTTP/1.1 {} ", status))) << text.substr(0, 60) << "\n" << answer;
+        EXPECT_TRUE(answer.starts_with(fmt::format("HTTP/1.1 {} ", status))) << text.substr(0, 60) << "\n"
+                                                                             << answer;
         EXPECT_NE(answer.find("Connection: close"), std::string::npos);
     }
     EXPECT_EQ(requests_, 0);
@@ -95,7 +98,8 @@ TEST_F(HttpServerTest, TellsSoWhenABodyIsTooBigThoughTheClientSendsItAnyway) {
 }
 
 TEST_F(HttpServerTest, EndsConnectionsThatAreIdleOrTooSlow) {
-    serve({.idle_timeout = std::chrono::milliseconds(2500), .request_timeout = std::chrono::milliseconds(300)});
+    serve(
+        {.idle_timeout = std::chrono::milliseconds(2500), .request_timeout = std::chrono::milliseconds(300)});
     RawSocket idle(loop_, server_->port());
     RawSocket slow(loop_, server_->port());
     slow.send("GET / HT");
@@ -109,7 +113,8 @@ TEST_F(HttpServerTest, EndsConnectionsThatAreIdleOrTooSlow) {
 TEST_F(HttpServerTest, AnswersLaterAndSurvivesClientsThatHaveGone) {
     std::vector<std::move_only_function<void(HttpResponse)>> pending;
     handler_ = [&](HttpRequest, auto respond) { pending.push_back(std::move(respond)); };
-    serve({.idle_timeout = std::chrono::milliseconds(100), .request_timeout = std::chrono::milliseconds(100)});
+    serve(
+        {.idle_timeout = std::chrono::milliseconds(100), .request_timeout = std::chrono::milliseconds(100)});
     RawSocket patient(loop_, server_->port());
     patient.send("GET /switchover HTTP/1.1\r\n\r\n");
     {
@@ -117,8 +122,10 @@ TEST_F(HttpServerTest, AnswersLaterAndSurvivesClientsThatHaveGone) {
         gone.send("GET /switchover HTTP/1.1\r\n\r\n");
         ASSERT_TRUE(loop_.run_until([&] { return pending.size() == 2; }, kLimit));
     }
-    EXPECT_EQ(patient.receive({}, std::chrono::milliseconds(1500)), "") << "a slow handler is no reason to close";
-    for (auto& respond : pending) respond({202, "done\n", "text/plain", {{"X-A", "b"}, {"X-Bad", "c\r\nX-Injected: d"}}});
+    EXPECT_EQ(patient.receive({}, std::chrono::milliseconds(1500)), "")
+        << "a slow handler is no reason to close";
+    for (auto& respond : pending)
+        respond({202, "done\n", "text/plain", {{"X-A", "b"}, {"X-Bad", "c\r\nX-Injected: d"}}});
     const std::string answer = patient.receive("done\n");
     EXPECT_NE(answer.find("\r\nX-A: b\r\n"), std::string::npos);
     EXPECT_EQ(answer.find("Injected"), std::string::npos);
@@ -165,7 +172,9 @@ TEST_F(HttpServerTest, ListensOnAllAddressesAndOnIpv6) {
         if (!server && host == "::1") continue;  // a machine without IPv6
         ASSERT_TRUE(server) << host << ": " << server.error().message;
         HttpClient client(loop_);
-        const auto answer = request(client, "GET", fmt::format("http://{}:{}/", host == "::1" ? "[::1]" : "127.0.0.1", (*server)->port()));
+        const auto answer =
+            request(client, "GET",
+                    fmt::format("http://{}:{}/", host == "::1" ? "[::1]" : "127.0.0.1", (*server)->port()));
         ASSERT_TRUE(answer) << host << ": " << answer.error().message;
         EXPECT_EQ(answer->body, host == "::1" ? "::1" : "127.0.0.1");
     }

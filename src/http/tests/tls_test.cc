@@ -5,7 +5,7 @@ namespace pgherd {
 namespace {
 
 class TlsTest : public HttpTest {
- protected:
+  protected:
     static Certificates& certificates() {
         static Certificates made;
         return made;
@@ -37,7 +37,8 @@ TEST_F(TlsTest, ServesWhoTrustsIt) {
 TEST_F(TlsTest, KeepsItsConnections) {
     serve({.tls = server()});
     HttpClient asking(loop_, {.tls = trusting(certificates().ca)});
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(request(asking, "POST", url("/x", "https"), std::string(300'000, 'x')));
+    for (int i = 0; i < 3; ++i)
+        ASSERT_TRUE(request(asking, "POST", url("/x", "https"), std::string(300'000, 'x')));
     EXPECT_EQ(server_->connections(), 1U);
 }
 
@@ -47,7 +48,8 @@ TEST_F(TlsTest, AClientRefusesAStrangerAndAWrongName) {
     ASSERT_FALSE(stranger);
     EXPECT_EQ(stranger.error().code, ErrorCode::denied);
     EXPECT_FALSE(stranger.error().maybe_done());
-    EXPECT_NE(stranger.error().message.find("certificate refused: "), std::string::npos) << stranger.error().message;
+    EXPECT_NE(stranger.error().message.find("certificate refused: "), std::string::npos)
+        << stranger.error().message;
     const auto wrong_name = ask(trusting(certificates().ca), "127.0.0.2");
     EXPECT_FALSE(wrong_name);
     TlsFiles careless;
@@ -79,9 +81,10 @@ TEST_F(TlsTest, NewCertificatesAreTakenOverAndBadOnesAreNot) {
     EXPECT_TRUE(ask(trusting(certificates().other_ca)));
     const auto bad = server_->reload_tls({{}, certificates().dir.file("missing"), {}, {}, true}, "none");
     ASSERT_FALSE(bad);
-    EXPECT_EQ(bad.error().message,
-              fmt::format("cannot use certificate {}: No such file or directory", certificates().dir.file("missing")));
-    EXPECT_FALSE(server_->reload_tls({server().ca_file, server().cert_file, client().key_file, {}, true}, "none"));
+    EXPECT_EQ(bad.error().message, fmt::format("cannot use certificate {}: No such file or directory",
+                                               certificates().dir.file("missing")));
+    EXPECT_FALSE(
+        server_->reload_tls({server().ca_file, server().cert_file, client().key_file, {}, true}, "none"));
     EXPECT_FALSE(server_->reload_tls({}, "none"));
     EXPECT_TRUE(ask(trusting(certificates().other_ca)));
 }
@@ -107,7 +110,8 @@ TEST_F(TlsTest, ConnectionsWithTlsHaveABoundOfTheirOwn) {
     serve({.tls = server(), .max_tls_connections = 2});
     std::vector<std::unique_ptr<HttpClient>> clients;
     for (int i = 0; i < 5; ++i) {
-        clients.push_back(std::make_unique<HttpClient>(loop_, HttpClientOptions{.tls = trusting(certificates().ca)}));
+        clients.push_back(
+            std::make_unique<HttpClient>(loop_, HttpClientOptions{.tls = trusting(certificates().ca)}));
         ASSERT_TRUE(request(*clients.back(), "GET", url("/", "https"))) << i;
         EXPECT_TRUE(loop_.run_until([&] { return server_->connections() <= 2; }, kLimit));
     }

@@ -7,7 +7,7 @@ namespace {
 
 // One etcd for all tests of the program; each backend has a prefix of its own.
 class EtcdBackend final : public StoreBackend {
- public:
+  public:
     EtcdBackend() : proxy_(loop_, server().port()), prefix_(fmt::format("/service/c{}/", ++count())) {}
 
     std::unique_ptr<Store> client() override {
@@ -18,9 +18,12 @@ class EtcdBackend final : public StoreBackend {
         return std::move(*store);
     }
     Clock& clock() override { return loop_.clock(); }
-    bool run_until(const std::function<bool()>& condition, Duration limit) override { return loop_.run_until(condition, limit); }
+    bool run_until(const std::function<bool()>& condition, Duration limit) override {
+        return loop_.run_until(condition, limit);
+    }
 
-    // In turn: connections break; they break and the history of what is missed is compacted away; etcd restarts.
+    // In turn: connections break; they break and the history of what is missed is compacted away; etcd
+    // restarts.
     bool interrupt() override {
         const int kind = interruptions_++ % 3;
         if (kind == 1) compact();
@@ -34,15 +37,16 @@ class EtcdBackend final : public StoreBackend {
     bool lose_next_answer() override { return proxy_.lose_next_answer = true; }
     Duration expiry_slack() const override { return std::chrono::seconds(4); }
 
- private:
+  private:
     void compact() {
         auto store = client();
         StoreCaller caller(loop_);
         ASSERT_TRUE(caller.put(*store, "moved-on", "1"));
         const auto last = caller.put(*store, "moved-on", "2");
         ASSERT_TRUE(last);
-        const auto done = etcd_request(loop_, fmt::format("http://127.0.0.1:{}/v3/kv/compaction", server().port()),
-                                       fmt::format(R"({{"revision":"{}"}})", last->value()));
+        const auto done =
+            etcd_request(loop_, fmt::format("http://127.0.0.1:{}/v3/kv/compaction", server().port()),
+                         fmt::format(R"({{"revision":"{}"}})", last->value()));
         ASSERT_TRUE(done);
         EXPECT_EQ(done->status, 200) << done->body;
     }
@@ -66,7 +70,8 @@ std::unique_ptr<StoreBackend> make_backend() {
     return std::make_unique<EtcdBackend>();
 }
 
-INSTANTIATE_TEST_SUITE_P(Etcd, StoreConformance, ::testing::Values(StoreBackendCase{"etcd", make_backend}), store_backend_name);
+INSTANTIATE_TEST_SUITE_P(Etcd, StoreConformance, ::testing::Values(StoreBackendCase{"etcd", make_backend}),
+                         store_backend_name);
 
 }  // namespace
 }  // namespace pgherd

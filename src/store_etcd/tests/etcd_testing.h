@@ -9,16 +9,15 @@
 #include <string>
 #include <vector>
 
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "eventloop/loop.h"
 #include "http/client.h"
@@ -36,11 +35,13 @@ inline std::string etcd_program() {
 
 inline std::uint16_t free_port() {
     boost::asio::io_context context;
-    return boost::asio::ip::tcp::acceptor(context, {boost::asio::ip::address_v4::loopback(), 0}).local_endpoint().port();
+    return boost::asio::ip::tcp::acceptor(context, {boost::asio::ip::address_v4::loopback(), 0})
+        .local_endpoint()
+        .port();
 }
 
 class TempDir {
- public:
+  public:
     TempDir() {
         std::string pattern = (std::filesystem::temp_directory_path() / "pgherd-etcd-XXXXXX").string();
         path_ = ::mkdtemp(pattern.data());
@@ -51,13 +52,14 @@ class TempDir {
     }
     std::string file(const std::string& name) const { return path_ + "/" + name; }
 
- private:
+  private:
     std::string path_;
 };
 
-// One etcd, a cluster of its own. The heartbeat is short, so that it elects itself at once and leases may be short.
+// One etcd, a cluster of its own. The heartbeat is short, so that it elects itself at once and leases may be
+// short.
 class EtcdServer {
- public:
+  public:
     explicit EtcdServer(std::vector<std::string> more = {}, std::string scheme = "http")
         : port_(free_port()), peer_port_(free_port()), more_(std::move(more)), scheme_(std::move(scheme)) {
         start();
@@ -67,10 +69,29 @@ class EtcdServer {
     void start() {
         const std::string client = fmt::format("{}://127.0.0.1:{}", scheme_, port_);
         const std::string peer = fmt::format("http://127.0.0.1:{}", peer_port_);
-        std::vector<std::string> arguments{etcd_program(), "--name", "t", "--data-dir", dir_.file("data"),
-            "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
-            "--initial-advertise-peer-urls", peer, "--initial-cluster", "t=" + peer, "--initial-cluster-state", "new",
-            "--heartbeat-interval", "20", "--election-timeout", "200", "--logger", "zap"};
+        std::vector<std::string> arguments{etcd_program(),
+                                           "--name",
+                                           "t",
+                                           "--data-dir",
+                                           dir_.file("data"),
+                                           "--listen-client-urls",
+                                           client,
+                                           "--advertise-client-urls",
+                                           client,
+                                           "--listen-peer-urls",
+                                           peer,
+                                           "--initial-advertise-peer-urls",
+                                           peer,
+                                           "--initial-cluster",
+                                           "t=" + peer,
+                                           "--initial-cluster-state",
+                                           "new",
+                                           "--heartbeat-interval",
+                                           "20",
+                                           "--election-timeout",
+                                           "200",
+                                           "--logger",
+                                           "zap"};
         arguments.insert(arguments.end(), more_.begin(), more_.end());
         std::vector<char*> argv;
         for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -82,6 +103,7 @@ class EtcdServer {
         const int fd = ::open(log.c_str(), O_CREAT | O_APPEND | O_WRONLY, 0600);
         ::dup2(fd, 1);
         ::dup2(fd, 2);
+        ::close_range(3, ~0U, 0);
         ::execv(argv[0], argv.data());
         ::_exit(127);
     }
@@ -101,7 +123,7 @@ class EtcdServer {
         return config;
     }
 
- private:
+  private:
     TempDir dir_;
     std::uint16_t port_;
     std::uint16_t peer_port_;
@@ -112,9 +134,11 @@ class EtcdServer {
 
 // Passes bytes on between a client and etcd.
 class Proxy {
- public:
+  public:
     Proxy(EventLoop& loop, std::uint16_t target)
-        : context_(loop.context()), target_(target), acceptor_(context_, {boost::asio::ip::address_v4::loopback(), 0}) {
+        : context_(loop.context()),
+          target_(target),
+          acceptor_(context_, {boost::asio::ip::address_v4::loopback(), 0}) {
         accept();
     }
     ~Proxy() {
@@ -130,7 +154,7 @@ class Proxy {
     bool lose_next_answer = false;  // of a swap: it reaches etcd, and the connection breaks under the answer
     std::size_t accepted = 0;
 
- private:
+  private:
     using Socket = boost::asio::ip::tcp::socket;
     struct Link {
         explicit Link(Socket socket) : client(std::move(socket)), server(client.get_executor()) {}
@@ -165,17 +189,20 @@ class Proxy {
         });
     }
     void pump(LinkPtr link, Socket& from, Socket& to, std::array<char, 8192>& buffer, bool up) {
-        from.async_read_some(boost::asio::buffer(buffer), [this, link, &from, &to, &buffer, up](auto error, std::size_t size) {
-            if (error || (!up && link->lose)) return link->close();
-            if (up && lose_next_answer && std::string_view(buffer.data(), size).find("/kv/txn") != std::string_view::npos) {
-                lose_next_answer = false;
-                link->lose = true;
-            }
-            boost::asio::async_write(to, boost::asio::buffer(buffer.data(), size), [this, link, &from, &to, &buffer, up](auto failed, std::size_t) {
-                if (failed) return link->close();
-                pump(link, from, to, buffer, up);
+        from.async_read_some(
+            boost::asio::buffer(buffer), [this, link, &from, &to, &buffer, up](auto error, std::size_t size) {
+                if (error || (!up && link->lose)) return link->close();
+                if (up && lose_next_answer &&
+                    std::string_view(buffer.data(), size).find("/kv/txn") != std::string_view::npos) {
+                    lose_next_answer = false;
+                    link->lose = true;
+                }
+                boost::asio::async_write(to, boost::asio::buffer(buffer.data(), size),
+                                         [this, link, &from, &to, &buffer, up](auto failed, std::size_t) {
+                                             if (failed) return link->close();
+                                             pump(link, from, to, buffer, up);
+                                         });
             });
-        });
     }
 
     boost::asio::io_context& context_;
@@ -187,36 +214,40 @@ class Proxy {
 
 // Calls with a result that the test waits for.
 class StoreCaller {
- public:
+  public:
     explicit StoreCaller(EventLoop& loop) : loop_(loop) {}
 
     template <class T, class Call>
     Result<T> wait(Call call, Duration limit) {
         auto answer = std::make_shared<std::optional<Result<T>>>();
         call(loop_.clock().now() + limit, [answer](Result<T> result) { answer->emplace(std::move(result)); });
-        if (!loop_.run_until([&] { return answer->has_value(); }, limit + kEtcdLimit)) return fail("no answer");
+        if (!loop_.run_until([&] { return answer->has_value(); }, limit + kEtcdLimit))
+            return fail("no answer");
         return std::move(**answer);
     }
     Result<SnapshotPtr> load(Store& store, Duration limit = kEtcdLimit) {
         return wait<SnapshotPtr>([&](Instant d, auto done) { store.load(d, std::move(done)); }, limit);
     }
     Result<Revision> put(Store& store, std::string key, std::string value, Duration limit = kEtcdLimit) {
-        return wait<Revision>([&](Instant d, auto done) { store.swap({key, Always{}, value, {}}, d, std::move(done)); }, limit);
+        return wait<Revision>(
+            [&](Instant d, auto done) { store.swap({key, Always{}, value, {}}, d, std::move(done)); }, limit);
     }
     // etcd needs a moment to come up.
     bool reachable(Store& store) {
         return loop_.run_until([&] { return load(store, std::chrono::seconds(1)).has_value(); }, kEtcdLimit);
     }
 
- private:
+  private:
     EventLoop& loop_;
 };
 
 // A bare call to etcd, for what the Store port has no business with.
-inline Result<HttpClientResponse> etcd_request(EventLoop& loop, const std::string& url, const std::string& body) {
+inline Result<HttpClientResponse> etcd_request(EventLoop& loop, const std::string& url,
+                                               const std::string& body) {
     HttpClient client(loop);
     std::optional<Result<HttpClientResponse>> answer;
-    client.request("POST", url, {}, body, loop.clock().now() + kEtcdLimit, [&](auto result) { answer = std::move(result); });
+    client.request("POST", url, {}, body, loop.clock().now() + kEtcdLimit,
+                   [&](auto result) { answer = std::move(result); });
     if (!loop.run_until([&] { return answer.has_value(); }, kEtcdLimit)) return fail("no answer");
     return std::move(*answer);
 }
