@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/text.h"
 
 namespace pgherd::ctl {
 namespace {
@@ -31,6 +34,15 @@ Examples:
 
 Exit codes: 0 done, 1 the operation failed, 2 usage, 3 the cluster or its store was not found or cannot be reached.)";
 
+// The value of a word that is one of a few; what they are is said when it is none of them.
+template <class Value>
+Value one_of(const std::map<std::string, Value>& values, const std::string& option, const std::string& word) {
+    if (auto found = values.find(word); found != values.end()) return found->second;
+    std::vector<std::string> names;
+    for (const auto& [name, value] : values) names.push_back(name);
+    throw CLI::ValidationError(option, fmt::format("\"{}\" is none of {}", word, join(names, ", ")));
+}
+
 }  // namespace
 
 std::string_view to_string(RoleFilter role) {
@@ -49,9 +61,8 @@ void VerbLine::texts(const std::string& names, std::vector<std::string>& into, c
 
 template <class Role>
 void VerbLine::any_role(Role& into) {
-    app_->add_option_function<RoleFilter>("-r,--role", [&into](const RoleFilter& given) { into = given; },
-                                          "Only members with this role: leader, primary, standby-leader, replica, any")
-        ->transform(CLI::CheckedTransformer(kRoles, CLI::ignore_case))
+    app_->add_option_function<std::string>("-r,--role", [&into](const std::string& word) { into = one_of(kRoles, "--role", word); },
+                                           "Only members with this role: leader, primary, standby-leader, replica, any")
         ->type_name("ROLE");
 }
 
@@ -59,7 +70,9 @@ void VerbLine::role(RoleFilter& into) { any_role(into); }
 void VerbLine::role(std::optional<RoleFilter>& into) { any_role(into); }
 
 void VerbLine::format(const std::string& names, Format& into) {
-    app_->add_option(names, into, "pretty, tsv, json or yaml")->transform(CLI::CheckedTransformer(kFormats, CLI::ignore_case))->type_name("FORMAT");
+    app_->add_option_function<std::string>(names, [&into](const std::string& word) { into = one_of(kFormats, "--format", word); },
+                                           "pretty, tsv, json or yaml")
+        ->type_name("FORMAT");
 }
 
 void VerbLine::watch(double& seconds) {

@@ -74,7 +74,8 @@ class Drawing {
         for (const Json& cell : row) {
             bool block = cell.is_object() && format == Format::pretty;
             std::string text = block ? to_yaml(sorted_keys(cell)) : cell_text(cell);
-            texts.push_back(split(trim(text), '\n'));
+            while (text.ends_with('\n')) text.pop_back();
+            texts.push_back(split(text, '\n'));
         }
         return texts;
     }

@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 namespace pgherd::ctl {
+
 int exit_code(ErrorCode code) {
     switch (code) {
         case ErrorCode::invalid: return 2;

@@ -153,7 +153,7 @@ TEST_F(Verbs, PauseWithWaitFailsWhenAMemberDoesNotFollow) {
 TEST_F(Verbs, EditConfigSwapsTheRecordAndShowsWhatChanges) {
     EXPECT_EQ(run({"edit-config", "-s", "ttl=25", "-p", "work_mem=8MB", "--force"}), 0) << terminal.complaints;
     EXPECT_EQ(record("config"), R"({"ttl":25,"loop_wait":10,"postgresql":{"parameters":{"work_mem":"8MB"}}})");
-    EXPECT_TRUE(printed("-ttl: 30\n+ttl: 25\n")) << terminal.printed;
+    EXPECT_TRUE(printed("\n-ttl: 30\n") && printed("\n+ttl: 25\n")) << terminal.printed;
     EXPECT_EQ(run({"edit-config", "-s", "ttl=25", "--force"}), 0);
     EXPECT_TRUE(printed("Not changed"));
 }
