@@ -83,9 +83,10 @@ void Supervisor::refresh() {
     for (const std::string& line : changes(before, members_))
         if (!before.empty()) event(line);
     bool healthy = is_healthy(members_);
-    if (healthy && !was_settled_) settle({});
-    if (healthy && !was_healthy_ && !stopping_) event(fmt::format("healthy after {}", to_text(loop_.clock().now() - started_)));
+    if (healthy && !was_healthy_ && !stopping_)
+        event(was_settled_ ? "healthy again" : fmt::format("healthy after {}", to_text(loop_.clock().now() - started_)));
     was_healthy_ = healthy;
+    if (healthy && !was_settled_) settle({});
     bool hopeless = std::ranges::any_of(processes_, [](const auto& process) { return process->failures() >= kHopeless; });
     if (hopeless && !was_settled_ && !stopping_) settle(why_not_healthy());
     display_.show({fmt::format("pgherd: cluster \"{}\" in {}", plan_.description.scope, plan_.directory.path().string()), status_text(), members_,
