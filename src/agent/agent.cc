@@ -433,6 +433,7 @@ void Agent::Impl::maintain() {
     if (instance_.running() || !instance_.state().running()) return;
     if (reload_due_) {
         reload_due_ = false;
+        configure_postgres();
         instance_.run(ha::Operation::reload, "config-changed", [](Postgres& postgres, Done<void> done) { postgres.reload(std::move(done)); },
                       instance_.state().primary());
         ports_.postgres.callback("on_reload", state_.published.role);

@@ -30,6 +30,8 @@ void Instance::observation(Result<PostgresState> result) {
     if (result) {
         bool crashed = state_.crashed && result->postmaster == Postmaster::stopped;
         state_ = std::move(*result);
+        // What an earlier brain has set stays in force until it is decided anew.
+        if (!observed_) sync_names_ = state_.synchronous_standby_names;
         state_.crashed = state_.crashed || crashed;
         observed_ = true;
     } else {

@@ -5,8 +5,10 @@ namespace pgherd::ha {
 
 namespace {
 
+// A member that comes back from the death of all its processes (it did not lead under this lock itself) leaves the lock to a
+// standby that is ready: that serves sooner than its own crash recovery, and the start may fail.
 bool gives_up(const Facts& f) {
-    if (!f.memory.led) return f.start_failed;
+    if (!f.memory.led) return true;
     return f.start_failed || f.start_expired || f.seen.config.primary_start_timeout <= Duration::zero();
 }
 
@@ -25,7 +27,7 @@ constexpr Rule kRecovery[] = {
     {"release-after-clean-stop", "A planned switchover: nothing can be written here any more, release the lock.",
      "Patroni 4.12 graceful", true, [](const Facts& f) { return f.memory.handing_over_to && f.clean; }, release_lock},
 
-    {"failover-after-a-crash", "The primary crashed, is not to be restarted (any longer), and another member can take over.",
+    {"failover-after-a-crash", "The primary crashed, is not to be restarted here (any longer), and another member can take over: release the lock.",
      "Patroni 4.4 R1, 4.1 C8", false,
      [](const Facts& f) { return gives_up(f) && f.failover_known && f.failover_possible; }, release_lock},
 
