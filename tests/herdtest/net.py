@@ -75,8 +75,8 @@ class Host:
         device = {"in": "iifname", "out": "oifname"}[direction]
         nft = self.command(["nft"])
         sh(*nft, "add", "table", "inet", "cut")
-        sh(*nft, "add", "chain", "inet", "cut", "all", f"{{ type filter hook {hook} priority 0 ; }}")
-        sh(*nft, "add", "rule", "inet", "cut", "all", device, "eth0", "drop")
+        sh(*nft, "add", "chain", "inet", "cut", "traffic", f"{{ type filter hook {hook} priority 0 ; }}")
+        sh(*nft, "add", "rule", "inet", "cut", "traffic", device, "eth0", "drop")
 
 
 class Net:
