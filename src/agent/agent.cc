@@ -65,8 +65,8 @@ class Agent::Impl {
     void note(const ha::Decision& decision);
     void schedule(std::optional<Instant> wake);
     // --- acting
-    void perform(const ha::Action& action, std::string_view rule);
-    void perform_on_store(const ha::Action& action);
+    void perform(const ha::Action& action, const ha::Decision& decision);
+    void perform_on_store(const ha::Action& action, const std::string& why);
     void perform_operation(const ha::Action& action, std::string_view rule);
     void stop(ha::StopKind kind, std::string_view rule);
     void start_postgres(const StartSpec& spec, std::string_view rule);
@@ -166,7 +166,7 @@ void Agent::Impl::step() {
     if (!shutting_down_)
         for (const ha::Action& action : decision.actions) {
             renew = renew || std::holds_alternative<ha::RenewLock>(action);
-            perform(action, decision.rule);
+            perform(action, decision);
         }
     lease_.tick(renew);
     state_.decision = std::move(decision);
@@ -234,16 +234,17 @@ void Agent::Impl::schedule(std::optional<Instant> wake) {
 
 // --- acting ------------------------------------------------------------------------------------------------------------
 
-void Agent::Impl::perform(const ha::Action& action, std::string_view rule) {
+void Agent::Impl::perform(const ha::Action& action, const ha::Decision& decision) {
+    std::string_view rule = decision.rule;
     if (const auto* stop_action = std::get_if<ha::Stop>(&action)) return stop(stop_action->kind, rule);
     if (is_operation(action)) {
         if (!instance_.running()) perform_operation(action, rule);
         return;
     }
-    perform_on_store(action);
+    perform_on_store(action, decision.text);
 }
 
-void Agent::Impl::perform_on_store(const ha::Action& action) {
+void Agent::Impl::perform_on_store(const ha::Action& action, const std::string& why) {
     const auto& view = state_.seen.cluster;
     std::visit(
         Overloaded{
@@ -259,7 +260,10 @@ void Agent::Impl::perform_on_store(const ha::Action& action) {
             [&](const ha::WriteInitialize& wanted) { write("initialize", as_seen("initialize"), std::to_string(wanted.id.value())); },
             [&](const ha::DropInitialize&) { write("initialize", as_seen("initialize"), std::nullopt); },
             [&](const ha::WriteConfig&) { write_config(); },
-            [&](const ha::ClearRequest& seen) { write("failover", IfRevision{seen.modified}, std::nullopt); },
+            [&](const ha::ClearRequest& seen) {
+                state_.request_refusal = why;
+                write("failover", IfRevision{seen.modified}, std::nullopt);
+            },
             [&](const ha::WriteSync& wanted) {
                 const Revision& modified = wanted.record.modified;
                 Expectation expect = modified.value() == 0 ? Expectation(IfAbsent{}) : Expectation(IfRevision{modified});

@@ -136,7 +136,7 @@ std::optional<CommandAnswer> Requests::outcome(const Waiting& waiting) const {
     bool still_there = mirror_.record(std::string(kFailover)) != nullptr;
     if (!still_there && view->led_by(waiting.old_leader))
         return CommandAnswer{503, fmt::format("{} failed{}", Verb(waiting.request),
-                                              state_.leads() ? ": " + state_.decision.text : "")};
+                                              state_.leads() ? ": " + state_.request_refusal : "")};
     if (clock_.now() >= waiting.until)
         return CommandAnswer{503, fmt::format("{} status unknown after {}; see the list of members", Verb(waiting.request),
                                               to_text(2 * std::max<Duration>(10s, state_.seen.config.loop_wait)))};

@@ -24,6 +24,7 @@ struct AgentState {
     WallTime store_last_seen;    // for dcs_last_seen
     std::string progress;        // of the running operation, empty = none
     bool failsafe_active = false;
+    std::string request_refusal; // why this leader last dropped a request for a new leader
     std::optional<ScheduledRestart> scheduled_restart;
     std::map<std::string, std::uint64_t> rule_counts;  // how often each rule decided
     std::map<std::string, Duration> phase_seconds;     // how long the last promotion, failover, … took

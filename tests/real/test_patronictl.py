@@ -71,7 +71,9 @@ def test_restart(cluster, patronictl):
 
 def test_reinit(cluster, patronictl):
     standby = next(member for member in cluster.standbys())
+    before = standby.postmaster
     assert "Success: reinitialize for member" in patronictl("reinit", cluster.scope, standby.name, "--force")
+    wait_for("a new instance", lambda: standby.postmaster != before, 60)
     cluster.wait_healthy(90)
 
 
