@@ -4,6 +4,8 @@
 #include <fstream>
 #include <sstream>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -119,7 +121,11 @@ Result<Location> choose(const LocationOptions& options, const Environment& envir
     if (!options.store.empty()) return parse_store_url(options.store);
     if (auto dir = variable(environment, "PGHERD_DIR"); !dir.empty()) return from_directory(dir);
     if (auto file = variable(environment, "PATRONICTL_CONFIG_FILE"); !file.empty()) return from_config(file, environment);
-    return from_directory(std::filesystem::path(variable(environment, "HOME")) / ".pgherd" / "default");
+    auto of_user = std::filesystem::path(variable(environment, "HOME")) / ".pgherd" / "default";
+    // Where root's `pgherd up` keeps its cluster: PostgreSQL's user cannot enter root's home.
+    std::filesystem::path of_root = "/var/lib/pgherd/default";
+    bool use_root = ::geteuid() == 0 && !std::filesystem::exists(of_user) && std::filesystem::exists(of_root);
+    return from_directory(use_root ? of_root : of_user);
 }
 
 }  // namespace
