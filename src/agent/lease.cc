@@ -69,6 +69,12 @@ void Lease::tick(bool renew_lock) {
     else if (view && view->led_by(self_) && (view->leader->lease != id_ || (renew_lock && view->leader->modified == released_)))
         retake(id_);
     if (due && (renew_lock || !holds())) keep();
+    arm_what_was_learnt();
+}
+
+// The answer to the write that took the lock may get lost; then the watch tells.
+void Lease::arm_what_was_learnt() {
+    if (holds() && armed_until_ < end() && asked_until_ < end() && end() > clock_.now()) arm(end());
 }
 
 // A lease that does not exist yet, or one for another ttl.
@@ -122,6 +128,7 @@ void Lease::renewed(Instant sent, Duration ttl) {
 }
 
 void Lease::arm(Instant until) {
+    asked_until_ = until;
     if (paused_) {
         armed_until_ = until;
         return;

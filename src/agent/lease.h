@@ -56,6 +56,7 @@ class Lease {
     void keep();
     void take_into_use();
     void retake(LeaseId lease);
+    void arm_what_was_learnt();
     void renewed(Instant sent, Duration ttl);
     void arm(Instant until);
     bool initializes() const;
@@ -80,6 +81,7 @@ class Lease {
     Duration granted_ttl_{};
     Instant valid_until_;    // of the lease, by our clock
     Instant armed_until_;    // what the guard has confirmed
+    Instant asked_until_;    // … and what it was last asked for
     Instant last_sent_;
     bool calling_ = false;
     Alive alive_;

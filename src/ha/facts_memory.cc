@@ -81,7 +81,9 @@ void note_role(Facts& f) {
     if (f.primary) m.was_primary = true;
     if (f.standby || (f.down && !f.data_valid)) m.was_primary = false;
     if (f.another_leads) m.checkpoint_due = false;
-    if (f.primary && f.lock_held) m.bootstrapping = false;
+    // From then on it is a cluster like any other, whatever becomes of its first primary.
+    bool registered = f.view.initialize && f.view.initialize == f.system_id;
+    if ((f.store_read && !f.unlocked) || (f.down && registered)) m.bootstrapping = false;
     if (f.primary) m.failed_starts = 0;
     if (f.paused)
         m.led = f.may_write && f.lock_held;

@@ -75,7 +75,6 @@ struct Self {
     int priority = 1;              // failover_priority
     bool bootstrap_without_leader = false;  // a replica method with no_leader is configured
     bool remove_data_on_rewind_failure = true;
-    bool remove_data_on_diverged_timelines = false;
     bool can_rewind = true;        // use_pg_rewind, credentials, and the directory has checksums or hint bits logged
 };
 

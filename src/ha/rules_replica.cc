@@ -7,7 +7,8 @@ namespace {
 
 using RewindState = Memory::Rewind;
 
-bool remedy(const Facts& f) { return f.seen.self.can_rewind || f.seen.self.remove_data_on_diverged_timelines; }
+// Without pg_rewind a diverged data directory is replaced by a clone, so there must be something to clone from.
+bool remedy(const Facts& f) { return f.seen.self.can_rewind || f.rejoin.source_ready; }
 
 void refuse(const Facts& f, Decision& d) {
     say(d, "the leader {} has another system id than the data directory here", f.leader.text());
@@ -32,15 +33,13 @@ constexpr Rule kRejoin[] = {
     {"rewind-failed-hold", "pg_rewind failed and the data directory is to be kept: an operator must reinitialize this member.",
      "Patroni 4.9", false, [](const Facts& f) { return f.memory.rewind == RewindState::failed; }, nothing},
 
-    {"diverged-without-rewind", "The timelines have diverged and pg_rewind cannot be used: move the data directory aside.",
-     "Patroni 4.9", false,
-     [](const Facts& f) {
-         return f.memory.rewind == RewindState::needed && !f.seen.self.can_rewind && f.seen.self.remove_data_on_diverged_timelines;
-     },
-     [](const Facts&, Decision& d) { act(d, Quarantine{}); }},
+    {"diverged-hold", "The timelines have diverged, pg_rewind cannot be used, and nobody can be cloned yet: keep the data and wait.",
+     "DESIGN 3.6", false, [](const Facts& f) { return f.memory.rewind == RewindState::needed && !remedy(f); }, nothing},
 
-    {"diverged-hold", "The timelines have diverged and nothing allows to replace the data: an operator must reinitialize this member.",
-     "Patroni 4.9", false, [](const Facts& f) { return f.memory.rewind == RewindState::needed && !remedy(f); }, nothing},
+    {"diverged-without-rewind",
+     "The timelines have diverged and pg_rewind cannot be used: move the data directory aside, so that a clone can replace it.",
+     "DESIGN 3.6", false, [](const Facts& f) { return f.memory.rewind == RewindState::needed && !f.seen.self.can_rewind; },
+     [](const Facts&, Decision& d) { act(d, Quarantine{}); }},
 
     {"rewind-waits-for-the-leaders-checkpoint",
      "A rewind is needed, but the leader has not finished its first checkpoint on the new timeline: wait.", "Patroni 4.9", true,

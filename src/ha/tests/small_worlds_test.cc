@@ -195,10 +195,10 @@ TEST(SmallWorlds, KeepThePropertiesOfARejoiningMember) {
     for_all({{"store leader=b"},
              {"pg primary", "pg standby follows=c", "pg standby follows=b streaming", "pg down=in_production", "pg down=shut_down",
               "pg down=shut_down_in_recovery", "pg data=absent", "pg data=incomplete"},
-             {"", "config pause", "self cannot_rewind", "self keep_failed", "self remove_diverged cannot_rewind"},
+             {"", "config pause", "self cannot_rewind", "self keep_failed"},
              {"", "upstream b timeline=2 fork=1:0/2000", "upstream b timeline=2 fork=1:0/800", "upstream b recovering", "upstream b at=80",
               "upstream b failed", "upstream b system=2", "upstream c timeline=2"},
-             {"", "member b no_checkpoint", "member b replica", "member a replicatefrom=c", "member c clonefrom"},
+             {"", "member b no_checkpoint", "member b replica", "member b stopped", "member a replicatefrom=c", "member c clonefrom"},
              {"", "memory rewind=needed", "memory rewind=failed", "memory rewind=done", "memory led"},
              {"", "finished rewind", "finished rewind failed", "finished clone", "finished clone failed", "finished start failed at=99.5"}},
             30000);

@@ -122,7 +122,6 @@ inline void set_self(World& w, const std::vector<std::string>& words) {
            {"no_leader_method", [&](auto&) { self.bootstrap_without_leader = true; }},
            {"cannot_rewind", [&](auto&) { self.can_rewind = false; }},
            {"keep_failed", [&](auto&) { self.remove_data_on_rewind_failure = false; }},
-           {"remove_diverged", [&](auto&) { self.remove_data_on_diverged_timelines = true; }},
            {"no_watchdog", [&](auto&) { w.seen.watchdog_usable = false; }},
            {"priority", [&](auto& v) { self.priority = std::stoi(v); }}}).apply(words);
 }
