@@ -1,5 +1,8 @@
 # What comes from Debian, each as one target. Asio, Beast and Boost.JSON are compiled once, here, so that the
 # translation units that include them only see declarations.
+add_compile_definitions(
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
+  BOOST_ASIO_DISABLE_BOOST_COROUTINE BOOST_ALL_NO_LIB)
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(PostgreSQL REQUIRED)
@@ -14,20 +17,18 @@ add_library(third_party_fmt INTERFACE)
 target_link_libraries(third_party_fmt INTERFACE fmt::fmt)
 
 add_library(third_party_json STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_json.cc)
-target_compile_definitions(third_party_json PUBLIC BOOST_ALL_NO_LIB)
 target_include_directories(third_party_json SYSTEM PUBLIC ${BOOST_INCLUDE_DIR})
 
 add_library(third_party_asio STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_asio.cc)
-target_compile_definitions(third_party_asio PUBLIC
-  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
-  BOOST_ASIO_DISABLE_BOOST_COROUTINE BOOST_ALL_NO_LIB)
 target_include_directories(third_party_asio SYSTEM PUBLIC ${BOOST_INCLUDE_DIR})
 target_link_libraries(third_party_asio PUBLIC OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
 
 add_library(third_party_pq INTERFACE)
 target_link_libraries(third_party_pq INTERFACE PostgreSQL::PostgreSQL)
 add_library(third_party_sqlite INTERFACE)
-target_link_libraries(third_party_sqlite INTERFACE SQLite::SQLite3)
+# Static where Debian has it: fewer shared libraries, fewer resident pages in every member's brain.
+find_library(SQLITE_STATIC libsqlite3.a REQUIRED)
+target_link_libraries(third_party_sqlite INTERFACE ${SQLITE_STATIC} m ${CMAKE_DL_LIBS} Threads::Threads)
 add_library(third_party_yaml INTERFACE)
 target_link_libraries(third_party_yaml INTERFACE yaml-cpp)
 add_library(third_party_cli INTERFACE)

@@ -1,0 +1,1 @@
+// Exists so that its precompiled headers do (see PgherdPrecompiled.cmake).
