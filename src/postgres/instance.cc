@@ -65,6 +65,7 @@ void Instance::on_report(const guard::Report& report) {
     session_.reset();
     identify_.reset();
     seen_timeline_ = {};
+    names_in_force_.reset();
     if (told_to_end_) return;
     log_.warning("postgres-died", fmt::format("PostgreSQL has ended by itself: it {}", why_it_ended()));
     if (events_) events_(PostgresEvent::postmaster_died);

@@ -49,13 +49,14 @@ class Instance {
     Async<void> disarm();
     Async<void> start(StartSpec spec, Duration timeout);
     Async<void> stop(StopMode mode, bool checkpoint, Instant deadline, Then safepoint);
-    Async<void> promote();
+    Async<void> promote(Timeline claimed);
     Async<void> restart(Duration timeout);
     Async<void> checkpoint();
     // settings.cc
     void configure(const InstanceConfig& config) { wanted_ = config; }
     Async<void> follow(Upstream upstream);
     Async<void> reload();
+    // standby_names.cc
     Async<Lsn> set_synchronous_standby_names(std::string names);
     // bootstrap.cc
     Async<void> bootstrap(Progress progress);
@@ -93,12 +94,14 @@ class Instance {
     Async<void> await_ready(Instant deadline);
     Async<void> launch(bool as_primary, Instant deadline);
     Async<void> await_end(Instant deadline, Then safepoint);
+    Async<void> end_recovery(Connection& session, Instant deadline);
     bool has_client_sessions() const;
 
     // settings.cc
     Status write_configuration();
     Async<void> learn_upstream();
-    Async<void> confirm_standby_names(const std::string& names, Instant deadline);
+    // standby_names.cc
+    Async<Lsn> confirm_standby_names(const std::string& names, bool switched_on, Instant deadline);
 
     // observe.cc
     Async<void> ask_server(PostgresState& state, Instant deadline);
@@ -134,6 +137,7 @@ class Instance {
     InstanceConfig wanted_;
     std::optional<StartSpec> spec_;  // how it was started or was found; nothing: not known yet
     std::map<std::string, std::string> custom_recovery_;  // while a custom bootstrap recovers
+    std::optional<std::string> names_in_force_;  // synchronous_standby_names, as confirmed of this postmaster
     bool may_be_primary_ = false;
     bool told_to_end_ = false;       // an operation waits for the postmaster's end: it is no event
     bool stopping_ = false;

@@ -151,6 +151,17 @@ TEST_F(LocalPostgresTest, ClonesFollowsPromotesAndRewinds) {
     // Synchronous: confirmed in the walsender as well.
     ASSERT_DONE(one.get<Lsn>([&](Done<Lsn> done) { one.postgres().set_synchronous_standby_names("1 (two)", std::move(done)); }));
     EXPECT_EQ(one.observe().replication.at(0).sync_state, "sync");
+    // Nor is a change of the number alone a guess: with two wanted and one there, a commit waits from the first on.
+    ASSERT_DONE(one.get<Lsn>([&](Done<Lsn> done) { one.postgres().set_synchronous_standby_names("ANY 1 (two, three)", std::move(done)); }));
+    one.sql("INSERT INTO t VALUES (0); DELETE FROM t WHERE n = 0");
+    ASSERT_DONE(one.get<Lsn>([&](Done<Lsn> done) { one.postgres().set_synchronous_standby_names("ANY 2 (two, three)", std::move(done)); }));
+    EXPECT_NE(one.sql("SET statement_timeout = '300ms'\" -c \"INSERT INTO t VALUES (0)\" -c \"DELETE FROM t WHERE n = 0").find("canceling wait for synchronous replication"), std::string::npos);
+    // A standby takes it over for the time after its promotion.
+    const auto replayed = two.get<Lsn>([&](Done<Lsn> done) { two.postgres().set_synchronous_standby_names("ANY 1 (one)", std::move(done)); });
+    ASSERT_DONE(replayed);
+    EXPECT_TRUE(replayed->valid());
+    EXPECT_EQ(two.sql("SHOW synchronous_standby_names"), "ANY 1 (one)");
+    ASSERT_DONE(two.get<Lsn>([&](Done<Lsn> done) { two.postgres().set_synchronous_standby_names("", std::move(done)); }));
     ASSERT_DONE(one.get<Lsn>([&](Done<Lsn> done) { one.postgres().set_synchronous_standby_names("", std::move(done)); }));
 
     // A restarted brain of a standby keeps the upstream when it reloads.
@@ -159,7 +170,7 @@ TEST_F(LocalPostgresTest, ClonesFollowsPromotesAndRewinds) {
     EXPECT_NE(content(two.data_dir() + "/postgresql.conf").find(std::to_string(one.config().postgres.port)), std::string::npos);
 
     // A standby is not promoted without a deadline.
-    EXPECT_FALSE(two.act([&](Done<void> done) { two.postgres().promote(std::move(done)); }));
+    EXPECT_FALSE(two.act([&](Done<void> done) { two.postgres().promote({}, std::move(done)); }));
 
     // The primary crashes with WAL that the standby does not have.
     ASSERT_DONE(two.act([&](Done<void> done) { two.postgres().follow({}, std::move(done)); }));
@@ -191,11 +202,26 @@ TEST_F(LocalPostgresTest, ClonesFollowsPromotesAndRewinds) {
     ASSERT_TRUE(one.becomes([](const PostgresState& now) { return now.streaming() && now.timeline.value == 2; }));
     EXPECT_TRUE(one.becomes([&](const PostgresState&) { return one.sql("SELECT string_agg(n::text, ',' ORDER BY n) FROM t") == "1,3"; }));
 
-    // A planned change of roles.
+    // A planned change of roles, to a timeline number above some that others have claimed.
     ASSERT_DONE(two.stop(StopMode::fast));
-    ASSERT_DONE(one.promote());
+    ASSERT_DONE(one.promote(Timeline{5}));
+    EXPECT_TRUE(one.becomes([](const PostgresState& now) { return now.primary() && now.timeline.value == 5 && now.newest_timeline.value == 5; }));
     ASSERT_DONE(two.start_standby(one.upstream()));
-    EXPECT_TRUE(two.becomes([](const PostgresState& now) { return now.streaming() && now.timeline.value == 3; }));
+    EXPECT_TRUE(two.becomes([](const PostgresState& now) { return now.streaming() && now.timeline.value == 5; }));
+
+    // What a promotion that never happened leaves behind is no obstacle for the next start.
+    ASSERT_DONE(two.stop(StopMode::fast));
+    std::ofstream(two.data_dir() + "/pg_wal/00000006.history") << "# pgherd passed over this number\n";
+    ASSERT_DONE(two.start_standby(one.upstream()));
+    EXPECT_TRUE(two.becomes([](const PostgresState& now) { return now.streaming() && now.timeline.value == 5 && now.newest_timeline.value == 5; }));
+    // Nor are they where a standby that runs finds them.
+    std::ofstream(two.data_dir() + "/pg_wal/00000006.history") << "# pgherd passed over this number\n";
+    ASSERT_DONE(one.stop(StopMode::fast));
+    ASSERT_DONE(one.arm());
+    ASSERT_DONE(one.start_primary());
+    EXPECT_TRUE(two.becomes([](const PostgresState& now) { return now.streaming() && now.timeline.value == 5; }));
+    ASSERT_DONE(two.promote(Timeline{9}));
+    EXPECT_TRUE(two.becomes([](const PostgresState& now) { return now.primary() && now.timeline.value == 9 && now.timeline_history.size() == 3; }));
 }
 
 TEST_F(LocalPostgresTest, TouchesNoForeignDirectory) {
