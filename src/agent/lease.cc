@@ -55,6 +55,7 @@ bool Lease::lost() const {
 }
 
 void Lease::tick(bool renew_lock) {
+    if (mirror_.reloading() || (holds() && mirror_.watched() < taken_)) mirror_.reload();
     if (calling_) return;
     bool due = last_sent_ == Instant{} || clock_.now() >= next_due();
     if (id_.value() == 0 || (granted_ttl_ != ttl_ && next_.value() == 0)) {
@@ -111,15 +112,20 @@ void Lease::keep() {
         mirror_.contact(result || answered(result.error()));
         if (result) {
             renewed(sent, std::min(*result, granted_ttl_));
-        } else if (result.error().code == ErrorCode::not_found && id == id_) {
-            log_.warning("lease-lost", "the store has ended our lease");
-            id_ = LeaseId();
-            last_sent_ = Instant{};
+        } else if (result.error().code == ErrorCode::not_found) {
+            ended(id);
         } else {
             log_.warning("lease-not-renewed", with_context(result.error(), "cannot renew the lease").message);
         }
         changed_();
     }));
+}
+
+void Lease::ended(LeaseId lease) {
+    if (lease != id_) return;
+    log_.warning("lease-lost", "the store has ended our lease");
+    id_ = LeaseId();
+    last_sent_ = Instant{};  // a new one at once
 }
 
 void Lease::renewed(Instant sent, Duration ttl) {
@@ -142,16 +148,25 @@ void Lease::arm(Instant until) {
     }));
 }
 
+// What others have written before we had the lock (the synchronous set, a request, a timeline) must be known before it is used.
+void Lease::gained(Revision revision) {
+    taken_ = revision;
+    if (mirror_.watched() < revision) mirror_.reload();
+}
+
 void Lease::acquire() {
     std::string key(kLeader);
-    if (id_.value() == 0 || mirror_.writing(key)) return;
-    mirror_.write({key, IfAbsent{}, self_.text(), id_}, call_limit(), [this](Result<Revision> result) {
+    if (id_.value() == 0 || mirror_.writing(key) || mirror_.reloading()) return;
+    mirror_.write({key, IfAbsent{}, self_.text(), id_}, call_limit(), [this, id = id_](Result<Revision> result) {
         if (result) {
             log_.info("lock-acquired", "this member holds the leader lock now");
+            gained(*result);
             renewed(valid_until_ - granted_ttl_, granted_ttl_);
             last_sent_ = Instant{};  // the lease may be old: renew at once
         } else if (result.error().code == ErrorCode::conflict) {
             log_.info("lock-race-lost", "another member was faster");
+        } else if (result.error().code == ErrorCode::not_found) {
+            ended(id);
         } else {
             log_.warning("lock-not-acquired", with_context(result.error(), "cannot acquire the leader lock").message);
         }
@@ -164,8 +179,10 @@ void Lease::retake(LeaseId lease) {
     std::string key(kLeader);
     auto view = mirror_.view();
     if (!view || !view->leader || mirror_.writing(key)) return;
-    mirror_.write({key, IfRevision{view->leader->modified}, self_.text(), lease}, call_limit(), [this, lease](Result<Revision> result) {
+    bool held = holds();
+    mirror_.write({key, IfRevision{view->leader->modified}, self_.text(), lease}, call_limit(), [this, lease, held](Result<Revision> result) {
         if (!result) return;
+        if (!held) gained(*result);
         if (lease == next_) take_into_use();
         renewed(valid_until_ - granted_ttl_, granted_ttl_);
     });

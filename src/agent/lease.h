@@ -45,7 +45,7 @@ class Lease {
     // The leader record names us, under our lease.
     bool holds() const;
     // Until when we may run a primary on the strength of the lock; the epoch when not at all.
-    Instant valid_until() const { return holds() ? armed_until_ : Instant{}; }
+    Instant valid_until() const { return holds() && mirror_.watched() >= taken_ ? armed_until_ : Instant{}; }
     // Until when what hangs on the lease is ours, with the guard's margin taken off.
     Instant end() const { return valid_until_ - fence_margin(ttl_); }
     // The store has said that the lock is not ours.
@@ -57,6 +57,8 @@ class Lease {
     void take_into_use();
     void retake(LeaseId lease);
     void arm_what_was_learnt();
+    void ended(LeaseId lease);
+    void gained(Revision revision);
     void renewed(Instant sent, Duration ttl);
     void arm(Instant until);
     bool initializes() const;
@@ -74,6 +76,7 @@ class Lease {
     Duration interval_ = std::chrono::seconds(10);
     bool paused_ = false;
     LeaseId id_;
+    Revision taken_;         // a lock gained at this revision counts only with a picture of the store that is as new
     Revision released_;      // the leader record that we have asked to delete: ours no more, whatever came of it
     LeaseId next_;           // for another ttl: replaces id_ once the lock hangs on it
     Duration next_ttl_{};

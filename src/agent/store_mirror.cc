@@ -8,6 +8,10 @@
 
 namespace pgherd::agent {
 
+namespace {
+constexpr Duration kLoadLimit = std::chrono::seconds(2);
+}  // namespace
+
 StoreMirror::StoreMirror(Store& store, Clock& clock, Log& log, std::function<void()> changed)
     : store_(store), clock_(clock), log_(log), changed_(std::move(changed)), silent_since_(clock.now()) {}
 
@@ -48,6 +52,21 @@ void StoreMirror::seen(Result<SnapshotPtr> result) {
     if (newer) changed_();
 }
 
+void StoreMirror::reload() {
+    behind_ = true;
+    if (loading_) return;
+    loading_ = true;
+    store_.load(clock_.now() + kLoadLimit, alive_([this](Result<SnapshotPtr> result) {
+        loading_ = false;
+        if (result)
+            behind_ = false;
+        else if (result.error().code != ErrorCode::unavailable && result.error().code != ErrorCode::timeout)
+            log_.warning("store-not-read", with_context(result.error(), "cannot read the store").message);
+        seen(std::move(result));
+        changed_();
+    }));
+}
+
 void StoreMirror::write(Swap swap, Duration limit, Done<Revision> done) {
     PGHERD_ASSERT(!writing(swap.key), swap.key);
     writing_.insert(swap.key);
@@ -59,6 +78,7 @@ void StoreMirror::write(Swap swap, Duration limit, Done<Revision> done) {
                     bool answered = result || (result.error().code != ErrorCode::unavailable &&
                                                result.error().code != ErrorCode::timeout);
                     contact(answered);
+                    if (!result && result.error().code == ErrorCode::conflict) reload();
                     if (done) done(std::move(result));
                     changed_();
                 }));

@@ -30,6 +30,12 @@ class StoreMirror {
     Instant silent_since() const { return silent_since_; }
     WallTime last_seen() const { return last_seen_; }
 
+    // Of the latest snapshot that the store itself has shown; `view` may have our own writes since.
+    Revision watched() const { return watched_; }
+    // The picture is known to be old: reads the store once more, and again at every call until that has succeeded.
+    void reload();
+    bool reloading() const { return behind_; }
+
     bool writing(const std::string& key) const { return writing_.contains(key); }
     // One compare-and-swap, remembered here when it is confirmed. `done` may be empty.
     void write(Swap swap, Duration limit, Done<Revision> done = {});
@@ -49,6 +55,8 @@ class StoreMirror {
     Revision watched_;  // of the latest snapshot that the store has shown; snapshot_ also has our own writes since
     SnapshotPtr snapshot_;
     std::shared_ptr<const ClusterView> view_;
+    bool behind_ = false;   // a write has failed on what the picture does not show
+    bool loading_ = false;
     bool ok_ = false;
     Instant silent_since_;
     WallTime last_seen_;
