@@ -141,18 +141,33 @@ struct Quorum {
 
 }  // namespace
 
+SyncNames names_for(const SyncRecord& record, const MemberName& self, const DynamicConfig& config) {
+    Names others = record.standbys;
+    std::erase(others, self);
+    int count = size(others) - record.quorum;
+    SyncNames names = record.quorum > 0 || config.synchronous_mode == SynchronousMode::quorum ? any_of(std::max(count, 0), others) : all_of(others);
+    bool strict = config.synchronous_mode != SynchronousMode::off && config.synchronous_mode_strict;
+    if (names == SyncNames{} && strict) return all_of({MemberName(kPlaceholder)});
+    return names;
+}
+
 Step next_step(const Input& input) {
+    Step step = Done{};
     switch (input.config->synchronous_mode) {
-        case SynchronousMode::off: return step_off(input);
-        case SynchronousMode::on: return step_on(input);
-        case SynchronousMode::quorum: return Quorum{input}.next();
+        case SynchronousMode::off: step = step_off(input); break;
+        case SynchronousMode::on: step = step_on(input); break;
+        case SynchronousMode::quorum: step = Quorum{input}.next(); break;
     }
-    return Done{};
+    // What this record allows, one that comes late may forbid: a confirmed swap first, on which the late one fails.
+    if (std::holds_alternative<SetNames>(step) && input.record_uncertain) return SwapRecord{*input.record};
+    return step;
 }
 
 std::optional<Step> before_promotion(const Input& input) {
     const SyncRecord& record = *input.record;
-    if (input.config->synchronous_mode == SynchronousMode::off || record.empty()) return std::nullopt;
+    if (record.empty()) return std::nullopt;
+    if (input.config->synchronous_mode == SynchronousMode::off)
+        return SwapRecord{SyncRecord{.leader = {}, .quorum = 0, .standbys = {}, .modified = record.modified}};
     bool quorum = input.config->synchronous_mode == SynchronousMode::quorum;
     if (record.leader != input.self) {
         Names others = record.standbys;
@@ -162,9 +177,7 @@ std::optional<Step> before_promotion(const Input& input) {
         return swap(input, others, was_in && quorum ? record.quorum : 0);
     }
     // In force before the first write, so that nothing is acknowledged that the others in the record lack.
-    int count = size(record.standbys) - (quorum ? record.quorum : 0);
-    SyncNames target = quorum ? any_of(std::max(count, 0), record.standbys) : all_of(record.standbys);
-    if (target == SyncNames{} && input.config->synchronous_mode_strict) target = all_of({MemberName(kPlaceholder)});
+    SyncNames target = names_for(record, input.self, *input.config);
     if (parse_names(input.pg->synchronous_standby_names) != target) return set(target);
     return std::nullopt;
 }

@@ -33,6 +33,7 @@ struct Input {
     MemberName self;
     const DynamicConfig* config;
     const SyncRecord* record;            // as read with the current view
+    bool record_uncertain = false;       // a write against this revision may still happen
     const std::map<MemberName, Member>* members;
     const PostgresState* pg;
     std::optional<Lsn> noted_lsn;        // position when the current synchronous_standby_names took effect; nothing: unknown,
@@ -45,6 +46,10 @@ struct Wait { std::string why; };                 // for a standby to catch up
 struct SwapRecord { SyncRecord record; };         // against record.modified
 struct SetNames { std::string names; };           // in force in the whole server, then note the LSN
 using Step = std::variant<Done, Wait, SwapRecord, SetNames>;
+
+// The setting under which a primary of this record acknowledges nothing that a member of it may lack; for a server that is
+// about to become a primary.
+SyncNames names_for(const SyncRecord& record, const MemberName& self, const DynamicConfig& config);
 
 // The next step of a leader that runs as a primary.
 Step next_step(const Input& input);

@@ -65,6 +65,30 @@ TEST(SynchronousSet, ShrinksTheRecordBeforePostgres) {
     EXPECT_EQ(std::get<SetNames>(cluster.next()).names, "");
 }
 
+TEST(SynchronousSet, ConfirmsTheRecordBeforePostgresFollowsItWhenAnEarlierWriteMayStillHappen) {
+    Cluster cluster;
+    cluster.streams("b", 1000);
+    Input input = cluster.input();
+    input.record_uncertain = true;
+    auto record = std::get<SwapRecord>(next_step(input)).record;
+    EXPECT_TRUE(record.standbys.empty());
+    EXPECT_EQ(record.modified, Revision(5));
+    input.record_uncertain = false;
+    EXPECT_EQ(std::get<SetNames>(next_step(input)).names, "b");
+}
+
+TEST(SynchronousSet, AcknowledgesNothingAloneThatTheRecordPromises) {
+    Cluster cluster;
+    cluster.record.standbys = list({"a", "b", "c"});
+    EXPECT_EQ(render_names(names_for(cluster.record, MemberName("a"), cluster.config)), "2 (b,c)");
+    cluster.record.quorum = 1;
+    EXPECT_EQ(render_names(names_for(cluster.record, MemberName("a"), cluster.config)), "ANY 1 (b,c)");
+    cluster.record.standbys.clear();
+    EXPECT_EQ(render_names(names_for(cluster.record, MemberName("a"), cluster.config)), "");
+    cluster.config.synchronous_mode_strict = true;
+    EXPECT_NE(render_names(names_for(cluster.record, MemberName("a"), cluster.config)), "");
+}
+
 TEST(SynchronousSet, KeepsItsPromiseInStrictModeWhenNobodyStreams) {
     Cluster cluster;
     cluster.config.synchronous_mode_strict = true;
