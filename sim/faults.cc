@@ -279,7 +279,6 @@ void Faults::switchover(int) {
 }
 
 void Faults::failover(int) {
-    cluster_.judge.operator_fails_over();
     request(anybody(), "POST", "/failover", {{"candidate", member(anybody()).server().name()}});
 }
 

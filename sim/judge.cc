@@ -1,5 +1,7 @@
 #include "sim/judge.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "codec/dynamic_config.h"
@@ -17,6 +19,7 @@ constexpr std::string_view kLease = "who takes writes holds the lease";
 constexpr std::string_view kPromote = "nobody promotes without the lease";
 constexpr std::string_view kNothingLost = "an acknowledged commit is in the history of every later leader";
 constexpr std::string_view kBestCandidate = "a leader has what a healthy candidate has";
+constexpr std::string_view kTimelineOnce = "no timeline is created twice";
 constexpr std::string_view kNoExit = "an agent gives up only when an operator is needed";
 
 std::optional<int> member_number(std::string_view name) {
@@ -61,6 +64,11 @@ void Judge::seen(const Snapshot& snapshot) {
                 sync_mode_ = parsed->synchronous_mode != SynchronousMode::off;
             }
     }
+    const auto* failover = value("failover");
+    if (request_pending_ && failover == nullptr) request_gone_ = clock_.now();
+    request_pending_ = failover != nullptr;
+    if (const auto request = parse_failover(failover == nullptr ? "" : *failover); failover != nullptr && request)
+        forced_candidate_ = request->leader.empty() ? request->candidate.text() : "";
     const auto* sync = value("sync");
     const std::string sync_text = sync == nullptr ? "" : *sync;
     if (sync_text != sync_text_) {
@@ -94,19 +102,18 @@ void Judge::check_alone(const Server& server) {
 
 void Judge::opened(Server& server) {
     check_alone(server);
-    if (forced_failover_) {
-        forced_failover_ = false;
-        if (promise_ != 0) promise_ = ++promises_;
-    }
-    check_history(server, "when it opened");
+    // A forced failover may lose commits.
+    const bool forced = forced_candidate_ == server.name() && (request_pending_ || clock_.now() - request_gone_ < seconds(10));
+    if (forced && promise_ != 0) promise_ = ++promises_;
     check_choice(server);
+    check_history(server, "when it opened");
 }
 
 void Judge::check_history(const Server& server, std::string_view how) {
-    for (const auto& commit : acknowledgements_) {
+    for (auto& commit : acknowledgements_) {
         if (server.disk().wal.holds(commit.place, commit.id)) continue;
         if (commit.promise == 0 || commit.promise != promise_) {
-            ++lost_;
+            if (!std::exchange(commit.lost, true)) ++lost_;
             continue;
         }
         return violation(kNothingLost, fmt::format("the commit that {} acknowledged {} ago is not in the history of {} {}",
@@ -128,7 +135,7 @@ void Judge::check_choice(const Server& server) {
     for (const Server* other : servers_) {
         if (other == &server || !other->standby() || !well(*other)) continue;
         for (const auto& commit : acknowledgements_) {
-            if (now - commit.at < seconds(8) || server.disk().wal.holds(commit.place, commit.id)) continue;
+            if (commit.lost || now - commit.at < seconds(8) || server.disk().wal.holds(commit.place, commit.id)) continue;
             if (other->disk().wal.holds(commit.place, commit.id))
                 return violation(kBestCandidate, fmt::format("{} leads without a commit that {} has", server.name(), other->name()));
         }
@@ -156,10 +163,7 @@ void Judge::new_timeline(Server& server, Timeline timeline) {
     if (timeline.value == 1) return;  // a new cluster
     const auto [it, fresh] = timelines_.emplace(timeline.value, server.member());
     if (fresh) return;
-    // PostgreSQL takes the newest number it knows plus one, and the lease policy claims none: a promotion that nobody
-    // heard of is repeated. What follows from it (a silently diverged standby) is a violation, this alone is counted.
-    ++repeated_timelines_;
-    trace_.note(server.member(), "timeline again", timeline.value, [&] { return fmt::format("m{} has created {} before", it->second + 1, timeline.value); });
+    violation(kTimelineOnce, fmt::format("{} creates timeline {}, and m{} has created it before", server.name(), timeline.value, it->second + 1));
 }
 
 void Judge::promoting(Server& server) {

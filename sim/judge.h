@@ -39,7 +39,6 @@ class Judge final : public Witness {
     // --- what the faults tell: until `calm` nobody may conclude anything from a member's silence
     void disturbed(int member) { calm_since_[static_cast<std::size_t>(member)] = Instant::max(); }
     void calm(int member) { calm_since_[static_cast<std::size_t>(member)] = clock_.now(); }
-    void operator_fails_over() { forced_failover_ = true; }
     void exited(int member, const std::string& why);
     // At the end of the run, when all is well: the leader's history has everything that was promised.
     void check_at_rest(const Server& leader);
@@ -50,7 +49,6 @@ class Judge final : public Witness {
     bool sync_mode() const { return sync_mode_; }
     std::uint64_t acknowledged_count() const { return acknowledgements_.size(); }
     std::uint64_t lost_count() const { return lost_; }  // excused ones
-    std::uint64_t repeated_timelines() const { return repeated_timelines_; }
     Instant last_acknowledged(int client) const;
     std::function<void(int client, bool)> on_client;  // a client's commit has ended
 
@@ -61,6 +59,7 @@ class Judge final : public Witness {
         Instant at;
         int member;
         std::uint64_t promise;  // of which period of synchronous replication; 0: none
+        bool lost = false;      // a later leader lacked it, as it may
     };
     void seen(const Snapshot& snapshot);
     void check_alone(const Server& server);
@@ -85,9 +84,10 @@ class Judge final : public Witness {
     Instant resumed_;
     std::uint64_t promise_ = 0;    // the current period, while a sync record is in force
     std::uint64_t promises_ = 0;
-    bool forced_failover_ = false;
+    std::string forced_candidate_;  // of an operator's latest failover (no switchover)
+    bool request_pending_ = false;
+    Instant request_gone_{};
     std::uint64_t lost_ = 0;
-    std::uint64_t repeated_timelines_ = 0;
 };
 
 }  // namespace pgherd::sim

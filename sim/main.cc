@@ -59,7 +59,7 @@ void print_violation(const Arguments& arguments, std::uint64_t seed, const RunRe
 
 // What many runs have in common.
 struct Totals {
-    std::uint64_t runs = 0, violations = 0, events = 0, acknowledged = 0, lost = 0, elections = 0, timelines = 0, repeated = 0;
+    std::uint64_t runs = 0, violations = 0, events = 0, acknowledged = 0, lost = 0, elections = 0, repeated = 0;
     Duration simulated{};
     Duration longest_to_rest{};
     std::map<std::string, std::uint64_t, std::less<>> rules;
@@ -70,7 +70,6 @@ struct Totals {
         acknowledged += result.acknowledged;
         lost += result.lost;
         elections += result.elections;
-        timelines += result.repeated_timelines;
         simulated += result.simulated;
         longest_to_rest = std::max(longest_to_rest, result.to_rest);
         for (const auto& [rule, count] : result.rules) rules[rule] += count;
@@ -128,9 +127,9 @@ int run_many(const Arguments& arguments) {
     for (unsigned i = 1; i < arguments.jobs; ++i) threads.emplace_back(work);
     work();
     for (auto& thread : threads) thread.join();
-    fmt::print("{} seeds in {:.1f} s: {:.1f} h simulated, {} events, {} commits acknowledged, {} promotions ({} to a timeline number that had been used), {} lost as the mode allows, slowest rest {}; "
+    fmt::print("{} seeds in {:.1f} s: {:.1f} h simulated, {} events, {} commits acknowledged, {} promotions, {} lost as the mode allows, slowest rest {}; "
                "{} seeds repeated; {} violations\n",
-               totals.runs, elapsed(), std::chrono::duration<double>(totals.simulated).count() / 3600, totals.events, totals.acknowledged, totals.elections, totals.timelines,
+               totals.runs, elapsed(), std::chrono::duration<double>(totals.simulated).count() / 3600, totals.events, totals.acknowledged, totals.elections,
                totals.lost, to_text(totals.longest_to_rest), totals.repeated, totals.violations);
     print_coverage(totals);
     return totals.violations == 0 ? 0 : 1;

@@ -187,7 +187,6 @@ RunResult Run::go() {
     result_.simulated = clock_.now() - begin;
     result_.acknowledged = judge_.acknowledged_count();
     result_.lost = judge_.lost_count();
-    result_.repeated_timelines = judge_.repeated_timelines();
     result_.members = shape_.members;
     result_.description = shape_.description;
     result_.tail.assign(trace_.tail().begin(), trace_.tail().end());

@@ -27,7 +27,6 @@ struct RunResult {
     std::uint64_t acknowledged = 0;
     std::uint64_t lost = 0;          // commits that were not promised
     std::uint64_t elections = 0;
-    std::uint64_t repeated_timelines = 0;
     int members = 0;
     std::string description;         // of the cluster: members, ttl, modes
     std::map<std::string, std::uint64_t, std::less<>> rules;  // how often each rule decided

@@ -252,7 +252,7 @@ void Server::open() {
 
 // --- promotion ---------------------------------------------------------------------------------------------------------
 
-void Server::promote(Done<void> done) {
+void Server::promote(Timeline claimed, Done<void> done) {
     if (!begin("promote", done)) return;
     Status allowed = may_lead();
     if (allowed && !standby()) allowed = fail(ErrorCode::conflict, "no running standby here");
@@ -263,12 +263,13 @@ void Server::promote(Done<void> done) {
     disk_.flushed = disk_.wal.size();  // the receiver flushes when it ends
     close_receiver();
     ++connecting_;
-    later(world_.dice.about(milliseconds(40)), [this] { open_new_timeline(); });
+    later(world_.dice.about(milliseconds(40)), [this, claimed] { open_new_timeline(claimed); });
 }
 
-void Server::open_new_timeline() {
+void Server::open_new_timeline(Timeline claimed) {
     replayed_ = disk_.flushed = disk_.wal.size();
-    const Timeline next{std::max(disk_.newest_known, disk_.wal.timeline()).value + 1};
+    // History files stand in for the numbers that are passed over.
+    const Timeline next = std::max(claimed, Timeline{std::max(disk_.newest_known, disk_.wal.timeline()).value + 1});
     disk_.newest_known = next;
     disk_.standby_signal = false;
     disk_.upstream = Upstream{};

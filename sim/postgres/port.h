@@ -21,7 +21,7 @@ class PostgresPort final : public Postgres {
     void clone(const Upstream& source, Progress, Done<void> done) override { server_.clone(source, gate_->through(std::move(done))); }
     void start(const StartSpec& spec, Duration timeout, Done<void> done) override;
     void stop(StopMode mode, bool checkpoint, Instant deadline, Then safepoint, Done<void> done) override;
-    void promote(Done<void> done) override { server_.promote(gate_->through(std::move(done))); }
+    void promote(Timeline claimed, Done<void> done) override { server_.promote(claimed, gate_->through(std::move(done))); }
     void follow(const Upstream& upstream, Done<void> done) override { server_.follow(upstream, gate_->through(std::move(done))); }
     void rewind(const Upstream& source, Progress, Done<void> done) override { server_.rewind(source, gate_->through(std::move(done))); }
     void quarantine(Done<void> done) override { server_.quarantine(gate_->through(std::move(done))); }

@@ -197,6 +197,7 @@ PostgresState Server::observe(bool guard_only) const {
     if (guard_only || process_ != Process::running) return out;
 
     out.in_recovery = recovery_;
+    out.newest_timeline = disk_.newest_known;
     const auto& wal = disk_.wal;
     out.timeline = wal.timeline_at(recovery_ ? std::max(replayed_, disk_.flushed) : disk_.flushed);
     out.received = recovery_ ? wal.end_at(disk_.flushed) : Lsn{};

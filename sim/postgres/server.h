@@ -123,7 +123,7 @@ class Server {
     void clone(const Upstream& source, Done<void> done);
     void start(const StartSpec& spec, Duration timeout, Done<void> done);
     void stop(StopMode mode, bool checkpoint, Instant deadline, Then safepoint, Done<void> done);
-    void promote(Done<void> done);
+    void promote(Timeline claimed, Done<void> done);
     void follow(const Upstream& upstream, Done<void> done);
     void rewind(const Upstream& source, Done<void> done);
     void quarantine(Done<void> done);
@@ -168,7 +168,7 @@ class Server {
     void come_up(bool as_primary, Duration timeout);
     void came_up();
     void open();
-    void open_new_timeline();
+    void open_new_timeline(Timeline claimed);
     void shut_down(StopMode mode, bool checkpoint, Instant deadline);
     void shut_down_primary();
     void senders_done();

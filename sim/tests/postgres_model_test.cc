@@ -60,7 +60,7 @@ class Model : public testing::Test {
     }
     Status promote(int i) {
         arm(i);
-        return run([&](Done<void> done) { at(i).promote(std::move(done)); });
+        return run([&](Done<void> done) { at(i).promote({}, std::move(done)); });
     }
     Status stop(int i, StopMode mode = StopMode::fast) {
         return run([&](Done<void> done) { at(i).stop(mode, false, clock_.now() + seconds(30), {}, std::move(done)); });
@@ -239,7 +239,7 @@ TEST_F(Model, TheGuardEndsAPrimaryAtItsDeadlineAndLeavesAStandbyAlone) {
 
 TEST_F(Model, NothingRunsAsAPrimaryWhileTheGuardIsNotArmed) {
     three_members();
-    EXPECT_FALSE(run([&](Done<void> done) { at(1).promote(std::move(done)); }));
+    EXPECT_FALSE(run([&](Done<void> done) { at(1).promote({}, std::move(done)); }));
     EXPECT_TRUE(at(1).standby());
 }
 

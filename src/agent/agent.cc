@@ -70,8 +70,9 @@ class Agent::Impl {
     void perform_operation(const ha::Action& action, std::string_view rule);
     void stop(ha::StopKind kind, std::string_view rule);
     void start_postgres(const StartSpec& spec, std::string_view rule);
-    void promote(std::string_view rule);
-    void write(const std::string& key, Expectation expect, std::optional<std::string> value, LeaseId lease = {});
+    void promote(Timeline timeline, std::string_view rule);
+    void write(const std::string& key, Expectation expect, std::optional<std::string> value, LeaseId lease = {},
+               std::function<void(const Error&)> failed = {});
     // A record may be replaced only as this decision has seen it.
     Expectation as_seen(const std::string& key) const;
     void write_config();
@@ -98,6 +99,7 @@ class Agent::Impl {
     Timer timer_;
     bool step_pending_ = false;
     bool reload_due_ = false;
+    std::optional<Revision> uncertain_sync_;  // a write against this revision of `sync` may still happen
     std::string applied_config_;
     Role last_role_ = Role::uninitialized;   // as the callbacks know it
     std::map<std::string, Lsn> slots_;       // as last asked for
@@ -177,6 +179,7 @@ void Agent::Impl::step() {
     else
         maintain();
     state_.published = describe_member(state_.config, state_.seen, memory_, state_.scheduled_restart);
+    if (requests_.leaves_synchronous_set()) state_.published.tags.nosync = true;
     notify_role();
     publisher_.publish(state_);
     schedule(state_.decision.wake);
@@ -204,6 +207,9 @@ void Agent::Impl::observe() {
     seen.running = instance_.running();
     seen.finished = instance_.finished();
     seen.sync_noted_lsn = instance_.sync_noted();
+    // An earlier brain may have left a write under way.
+    if (seen.cluster && !uncertain_sync_) uncertain_sync_ = seen.cluster->sync.modified;
+    seen.sync_uncertain = seen.cluster && seen.cluster->sync.modified.value() != 0 && seen.cluster->sync.modified == *uncertain_sync_;
     seen.peers = questions_.peers();
     seen.upstream = questions_.upstream();
     seen.following = following();
@@ -267,7 +273,14 @@ void Agent::Impl::perform_on_store(const ha::Action& action, const std::string& 
             [&](const ha::WriteSync& wanted) {
                 const Revision& modified = wanted.record.modified;
                 Expectation expect = modified.value() == 0 ? Expectation(IfAbsent{}) : Expectation(IfRevision{modified});
-                write("sync", std::move(expect), write_sync(wanted.record));
+                write("sync", std::move(expect), write_sync(wanted.record), {}, [this, modified](const Error& error) {
+                    if (error.maybe_done()) uncertain_sync_ = modified;
+                });
+            },
+            [&](const ha::ClaimTimeline& wanted) {
+                const Revision& modified = view->claim.modified;
+                Expectation expect = modified.value() == 0 ? Expectation(IfAbsent{}) : Expectation(IfRevision{modified});
+                write("timeline", std::move(expect), write_timeline({wanted.timeline, state_.config.name, {}}));
             },
             [&](const ha::AskPeers& ask) {
                 if (view) questions_.ask_peers(*view, ask.members, question_limit());
@@ -310,7 +323,7 @@ void Agent::Impl::perform_operation(const ha::Action& action, std::string_view r
             },
             [&](const ha::StartPrimary&) { start_postgres({.standby = false, .upstream = {}}, rule); },
             [&](const ha::StartStandby& start) { start_postgres({.standby = true, .upstream = upstream(start.upstream)}, rule); },
-            [&](const ha::Promote&) { promote(rule); },
+            [&](const ha::Promote& wanted) { promote(wanted.timeline, rule); },
             [&](const ha::Follow& follow) {
                 Upstream to = upstream(follow.upstream);
                 instance_.run(Operation::follow, rule, [to](Postgres& postgres, Done<void> done) { postgres.follow(to, std::move(done)); });
@@ -365,22 +378,24 @@ void Agent::Impl::start_postgres(const StartSpec& spec, std::string_view rule) {
     });
 }
 
-void Agent::Impl::promote(std::string_view rule) {
+void Agent::Impl::promote(Timeline timeline, std::string_view rule) {
     configure_postgres();
-    auto start = [this](Postgres& postgres, Done<void> done) {
-        postgres.pre_promote(alive_([this, &postgres, done = std::move(done)](Status allowed) mutable {
+    auto start = [this, timeline](Postgres& postgres, Done<void> done) {
+        postgres.pre_promote(alive_([this, timeline, &postgres, done = std::move(done)](Status allowed) mutable {
             if (!allowed) return done(std::unexpected(allowed.error()));
             if (lease_.valid_until() <= ports_.clock.now() && !state_.paused())
                 return done(fail(ErrorCode::cancelled, "the lock was lost before the promotion"));
-            postgres.promote(std::move(done));
+            postgres.promote(timeline, std::move(done));
         }));
     };
     instance_.run(ha::Operation::promote, rule, start, true);
 }
 
-void Agent::Impl::write(const std::string& key, Expectation expect, std::optional<std::string> value, LeaseId lease) {
+void Agent::Impl::write(const std::string& key, Expectation expect, std::optional<std::string> value, LeaseId lease,
+                        std::function<void(const Error&)> failed) {
     if (mirror_.writing(key)) return;
-    mirror_.write({key, std::move(expect), std::move(value), lease}, 2s, [this, key](Result<Revision> result) {
+    mirror_.write({key, std::move(expect), std::move(value), lease}, 2s, [this, key, failed = std::move(failed)](Result<Revision> result) {
+        if (!result && failed) failed(result.error());
         if (!result && result.error().code != ErrorCode::conflict)
             ports_.log.warning("write-failed", fmt::format("cannot write {}: {}", key, result.error().message));
     });
@@ -421,14 +436,10 @@ void Agent::Impl::configure_postgres() {
     InstanceConfig wanted{state_.seen.config, instance_.sync_names(), {}};
     auto view = mirror_.view();
     // A primary that starts again must not acknowledge alone what the record promises to its standbys.
-    if (view && state_.seen.config.synchronous_mode != SynchronousMode::off && !view->sync.standbys.empty() &&
-        !instance_.state().running()) {
-        syncrep::SyncNames names;
-        names.method = state_.seen.config.synchronous_mode == SynchronousMode::quorum ? syncrep::SyncNames::Method::any
-                                                                                       : syncrep::SyncNames::Method::first;
-        std::ranges::remove_copy(view->sync.standbys, std::back_inserter(names.names), state_.config.name);
-        names.count = std::max(1, int(names.names.size()) - view->sync.quorum);
-        wanted.synchronous_standby_names = syncrep::render_names(names);
+    if (view && !view->sync.empty() && !instance_.state().running()) {
+        wanted.synchronous_standby_names =
+            syncrep::render_names(syncrep::names_for(view->sync, state_.config.name, state_.seen.config));
+        instance_.will_start_with(wanted.synchronous_standby_names);
     }
     ports_.postgres.configure(wanted);
 }

@@ -91,6 +91,8 @@ void Instance::fence(std::string_view rule) {
 void Instance::set_sync_names(std::string names) {
     if (setting_sync_names_) return;
     setting_sync_names_ = true;
+    // The position of an earlier setting says nothing of this one, even if it is seen in force before the answer comes.
+    sync_noted_.reset();
     postgres_.set_synchronous_standby_names(names, alive_([this, names](Result<Lsn> noted) {
         setting_sync_names_ = false;
         if (noted) {

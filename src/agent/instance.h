@@ -36,6 +36,8 @@ class Instance {
     void run(ha::Operation operation, std::string_view rule, Start start, bool as_primary = false, Done<void> done = {});
     // Whatever runs: the instance must not be a primary any more, at once. The guard does it.
     void fence(std::string_view rule);
+    // The server is down: what its configuration says is in force when it runs, and stays so at a reload.
+    void will_start_with(const std::string& sync_names) { sync_names_ = sync_names; }
     void set_sync_names(std::string names);
     Postgres::Progress progress_sink();
 

@@ -34,6 +34,13 @@ void Requests::step() {
     }
     if (instance_.running()) return;
     if (reinitialize_due_ && !state_.leads()) {
+        auto view = mirror_.view();
+        if (view && view->sync.contains(state_.config.name) && !reinitialize_forced_) {
+            if (clock_.now() < reinitialize_until_) return;
+            reinitialize_due_ = false;
+            log_.error("reinitialize", "cannot reinitialize: this member still counts as synchronous, and the leader does not replace it (force does it anyway)");
+            return;
+        }
         reinitialize_due_ = false;
         instance_.run(ha::Operation::quarantine, "reinitialize", [this](Postgres& postgres, Done<void> done) {
             postgres.stop(StopMode::fast, false, clock_.now() + 30s, [] {},
@@ -228,6 +235,8 @@ void Requests::reinitialize(bool force, bool from_leader, Answer answer) {
     if (const auto& running = instance_.running(); (running && !force) || reinitialize_due_)
         return answer({503, fmt::format("{} already in progress", running ? ha::to_string(running->operation) : "reinitialize")});
     reinitialize_due_ = true;
+    reinitialize_forced_ = force;
+    reinitialize_until_ = clock_.now() + std::max<Duration>(10s, 3 * state_.seen.config.loop_wait);
     clone_from_leader_ = from_leader;
     answer({200, "reinitialize started"});
 }

@@ -30,6 +30,8 @@ class Requests : public Commands {
     std::function<void()> on_reload;
     // A clone after `reinitialize --from-leader` copies from the leader itself.
     bool clone_from_leader() const { return clone_from_leader_; }
+    // About to give up its data: it must not count as synchronous then.
+    bool leaves_synchronous_set() const { return reinitialize_due_; }
 
     void patch_config(JsonObject patch, Answer answer) override;
     void put_config(JsonObject document, Answer answer) override;
@@ -67,6 +69,8 @@ class Requests : public Commands {
     Log& log_;
     std::list<Waiting> waiting_;
     bool reinitialize_due_ = false;
+    bool reinitialize_forced_ = false;
+    Instant reinitialize_until_;  // to be out of the synchronous set
     bool clone_from_leader_ = false;
     std::optional<MemberName> failsafe_leader_;
     Instant failsafe_leader_until_;

@@ -73,6 +73,25 @@ Result<std::vector<HistoryLine>> parse_history(std::string_view value) {
     return history;
 }
 
+// {"timeline":3,"member":"a"}
+Result<TimelineClaim> parse_timeline(std::string_view value) {
+    auto json = parse_json_object(value);
+    if (!json) return std::unexpected(with_context(json.error(), "cannot read the timeline record"));
+    const Json* number = json->if_contains("timeline");
+    auto timeline = number ? scalar_int(*number) : std::nullopt;
+    if (!timeline || *timeline < 1 || *timeline > std::numeric_limits<std::uint32_t>::max())
+        return fail(ErrorCode::invalid, "cannot read the timeline record: no timeline in it");
+    const Json* member = json->if_contains("member");
+    return TimelineClaim{{std::uint32_t(*timeline)}, MemberName(member ? scalar_text(*member).value_or("") : ""), {}};
+}
+
+std::string write_timeline(const TimelineClaim& claim) {
+    JsonObject object;
+    object["timeline"] = claim.timeline.value;
+    object["member"] = claim.member.text();
+    return to_text(object);
+}
+
 std::string write_history(const std::vector<HistoryLine>& history) {
     boost::json::array lines;
     for (const HistoryLine& line : history) {

@@ -66,6 +66,9 @@ ClusterView parse_cluster(Revision revision, const std::map<std::string, StoredR
             if (auto status = parse_status(record.value)) view.status = std::move(*status);
         } else if (key == "history") {
             if (auto history = parse_history(record.value)) view.history = std::move(*history);
+        } else if (key == "timeline") {
+            if (auto claim = parse_timeline(record.value)) view.claim = std::move(*claim);
+            view.claim.modified = record.modified;
         } else if (key == "failsafe") {
             read_failsafe(view, record);
         }

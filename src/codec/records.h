@@ -33,6 +33,8 @@ std::string write_sync(const SyncRecord& record);
 Result<StatusRecord> parse_status(std::string_view value);
 std::string write_status(const StatusRecord& record);
 Result<std::vector<HistoryLine>> parse_history(std::string_view value);
+Result<TimelineClaim> parse_timeline(std::string_view value);
+std::string write_timeline(const TimelineClaim& claim);
 std::string write_history(const std::vector<HistoryLine>& history);
 std::string write_failsafe(const std::map<MemberName, std::string>& members);
 

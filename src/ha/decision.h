@@ -32,6 +32,7 @@ struct DropInitialize {};                    // the bootstrap failed
 struct WriteConfig {};                       // create `config` from the bootstrap section or the cached document
 struct ClearRequest { Revision modified; };  // delete `failover` if unchanged
 struct WriteSync { SyncRecord record; };     // swap `sync` against record.modified
+struct ClaimTimeline { Timeline timeline; };  // swap `timeline` as this decision has seen it
 // --- questions
 struct AskPeers { std::vector<MemberName> members; };
 struct AskFailsafe { std::vector<MemberName> members; };
@@ -42,7 +43,7 @@ struct Clone { MemberName source; };         // empty: a method that needs no so
 struct StartPrimary {};
 struct StartStandby { MemberName upstream; };  // empty: follow nobody
 struct Stop { StopKind kind; };
-struct Promote {};
+struct Promote { Timeline timeline; };  // as claimed; 0: not claimed
 struct Follow { MemberName upstream; };      // empty: follow nobody
 struct Rewind { MemberName source; };
 struct Quarantine {};
@@ -52,7 +53,7 @@ struct SetSynchronousStandbyNames { std::string names; };
 struct Exit { std::string why; };            // cannot go on without an operator; exit code 1
 
 using Action = std::variant<AcquireLock, RenewLock, ReleaseLock, TakeInitialize, WriteInitialize, DropInitialize, WriteConfig,
-                            ClearRequest, WriteSync, AskPeers, AskFailsafe, AskUpstream, Bootstrap, Clone, StartPrimary,
+                            ClearRequest, WriteSync, ClaimTimeline, AskPeers, AskFailsafe, AskUpstream, Bootstrap, Clone, StartPrimary,
                             StartStandby, Stop, Promote, Follow, Rewind, Quarantine, Checkpoint,
                             SetSynchronousStandbyNames, Exit>;
 

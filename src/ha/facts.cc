@@ -39,7 +39,8 @@ void derive_lock(Facts& f) {
 void derive_settings(Facts& f) {
     f.paused = f.seen.config.pause;
     f.standby_cluster = f.seen.config.standby_cluster.has_value();
-    f.synchronous = f.seen.config.synchronous_mode != SynchronousMode::off && !f.view.sync.empty();
+    // The record, not the setting: what it promises holds until a leader has taken it back.
+    f.synchronous = !f.standby_cluster && !f.view.sync.empty();
 }
 
 void derive_postgres(Facts& f) {
@@ -83,11 +84,25 @@ void derive_recovery(Facts& f) {
 void derive_synchronous(Facts& f) {
     if (!f.lock_held || f.standby_cluster) return;
     auto configured = f.seen.config.parameters.find("synchronous_standby_names");
-    syncrep::Input input{.self = f.self(), .config = &f.seen.config, .record = &f.view.sync, .members = &f.view.members,
+    syncrep::Input input{.self = f.self(), .config = &f.seen.config, .record = &f.view.sync, .record_uncertain = f.seen.sync_uncertain, .members = &f.view.members,
                          .pg = &f.seen.pg, .noted_lsn = f.seen.sync_noted_lsn,
                          .user_names = configured == f.seen.config.parameters.end() ? "" : configured->second};
     if (f.standby) f.before_promotion = syncrep::before_promotion(input);
     if (f.seen.pg.primary()) f.synchronous_step = syncrep::next_step(input);
+}
+
+// A promotion that failed half-way may have used its number.
+void derive_timeline(Facts& f) {
+    const TimelineClaim& claim = f.view.claim;
+    f.timeline_claimed = f.lock_recorded && claim.member == f.self() && claim.modified > f.view.leader->modified &&
+                         claim.modified != f.memory.claim_used && claim.timeline > std::max(f.position.timeline, f.seen.pg.newest_timeline);
+    Timeline newest = std::max({claim.timeline, f.position.timeline, f.seen.pg.newest_timeline});
+    // A member of Patroni claims nothing; what it has published is known to be used.
+    if (!f.view.history.empty()) newest = std::max(newest, Timeline{f.view.history.back().timeline.value + 1});
+    for (const auto& [name, member] : f.view.members)
+        if (member.timeline) newest = std::max(newest, *member.timeline);
+    for (const auto& [name, answer] : f.seen.peers.answers) newest = std::max(newest, answer.position.timeline);
+    f.unused_timeline = Timeline{newest.value + 1};
 }
 
 std::string_view to_string(Operation operation) {
@@ -118,6 +133,7 @@ Facts derive(const Observation& seen, const Memory& memory, std::string_view wit
     derive_request(f);
     derive_rejoin(f);
     derive_synchronous(f);
+    derive_timeline(f);
     return f;
 }
 

@@ -25,7 +25,8 @@ inline constexpr Duration kHandover = std::chrono::seconds(10);           // a c
 struct RaceFacts {
     std::vector<MemberName> others;  // to be asked
     bool in_progress = false;        // a round is under way
-    bool answered = false;           // complete, recent, and asked since the cluster became unlocked
+    bool recent = false;             // it is complete, and was asked not long ago and since the cluster became unlocked
+    bool answered = false;           // so it is, or there is nobody to be asked
     bool ask_again = false;          // complete, but it is time for a new one
     std::optional<MemberName> primary;    // a reachable peer that runs as a primary
     bool primary_is_newer = false;        // … on a higher timeline than ours
@@ -90,7 +91,7 @@ struct Facts {
     // --- settings
     bool paused = false;
     bool standby_cluster = false;
-    bool synchronous = false;        // the mode is on and `sync` names a leader
+    bool synchronous = false;        // `sync` names a leader
 
     // --- PostgreSQL
     bool busy = false;               // an operation is under way
@@ -114,6 +115,8 @@ struct Facts {
     bool failover_possible = false;  // by the latest answers
     bool failover_known = false;     // those are recent
 
+    bool timeline_claimed = false;   // by this member, under this lock, for a promotion that has not begun
+    Timeline unused_timeline;        // above all that were ever used or claimed, as far as anybody here knows
     std::optional<syncrep::Step> before_promotion;  // of a standby that holds the lock
     std::optional<syncrep::Step> synchronous_step;  // of a leader that runs as a primary
 
@@ -133,6 +136,7 @@ void derive_race(Facts& facts);
 void derive_request(Facts& facts);
 void derive_rejoin(Facts& facts);
 void derive_synchronous(Facts& facts);
+void derive_timeline(Facts& facts);
 // A peer that could take over from this member now.
 bool can_take_over(const Facts& facts, const MemberName& name, const PeerAnswer& answer);
 

@@ -79,6 +79,7 @@ void note_role(Facts& f) {
     bool found = f.primary && !m.was_primary;
     if (found && control && control->timeline.known() && control->timeline < f.position.timeline) m.checkpoint_due = true;
     if (f.primary) m.was_primary = true;
+    if (f.seen.running && f.seen.running->operation == Operation::promote) m.claim_used = f.view.claim.modified;
     if (f.standby || (f.down && !f.data_valid)) m.was_primary = false;
     if (f.another_leads) m.checkpoint_due = false;
     // From then on it is a cluster like any other, whatever becomes of its first primary.

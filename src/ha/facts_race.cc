@@ -36,7 +36,8 @@ void judge_round(Facts& f) {
     bool asked = round.asked != Instant{};
     race.in_progress = asked && !round.complete;
     bool recent = asked && round.complete && f.now - round.asked <= kRoundIsFresh;
-    race.answered = race.others.empty() || (recent && f.memory.unlocked_since && round.asked >= *f.memory.unlocked_since);
+    race.recent = recent && f.memory.unlocked_since && round.asked >= *f.memory.unlocked_since;
+    race.answered = race.others.empty() || race.recent;
     race.ask_again = !race.in_progress && !race.others.empty() && f.now - round.asked >= kAskAgain;
     f.failover_known = race.others.empty() || recent;
     for (const auto& [name, answer] : round.answers)
@@ -60,12 +61,16 @@ void compare_with(Facts& f, const MemberName& name, const PeerAnswer& answer) {
     if (equal && !former_leader && answer.priority > f.seen.self.priority && !race.preferred) race.preferred = name;
 }
 
+bool by_quorum(const Facts& f) {
+    return f.view.sync.quorum > 0 || f.seen.config.synchronous_mode == SynchronousMode::quorum;
+}
+
 void count_votes(Facts& f) {
-    if (!f.synchronous || f.seen.config.synchronous_mode != SynchronousMode::quorum) return;
+    if (!f.synchronous || !by_quorum(f)) return;
     const SyncRecord& sync = f.view.sync;
     int votes = sync.contains(f.self()) ? 0 : -1;
     for (const auto& [name, answer] : f.seen.peers.answers)
-        if (sync.contains(name) && answer.reachable && answer.in_recovery && answer.position.lsn.valid() &&
+        if (f.race.recent && sync.contains(name) && answer.reachable && answer.in_recovery && answer.position.lsn.valid() &&
             !is_ahead(answer.position, f.position))
             ++votes;
     bool former_leader = sync.leader == f.self() && !f.race.ahead;
@@ -75,7 +80,7 @@ void count_votes(Facts& f) {
 void judge_self(Facts& f) {
     RaceFacts& race = f.race;
     const DynamicConfig& config = f.seen.config;
-    bool named = config.synchronous_mode == SynchronousMode::on && f.synchronous;
+    bool named = f.synchronous && !by_quorum(f);
     race.synchronous_set_allows = !named || in_synchronous_set(f, f.self());
     if (const auto& last = f.view.status.optime; last && config.maximum_lag_on_failover >= 0)
         race.lags = !f.primary && bytes_between(f.position.lsn, *last) > std::uint64_t(config.maximum_lag_on_failover);
@@ -107,7 +112,7 @@ void derive_race(Facts& f) {
     judge_round(f);
     judge_self(f);
     for (const auto& [name, answer] : f.seen.peers.answers)
-        if (f.race.answered && name != f.self()) compare_with(f, name, answer);
+        if (f.race.recent && name != f.self()) compare_with(f, name, answer);
     count_votes(f);
 }
 

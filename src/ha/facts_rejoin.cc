@@ -81,8 +81,9 @@ void choose_source(Facts& f) {
     if (!f.another_leads || !leader) return;
     f.rejoin.source_ready = leads_as_primary(f, *leader);
     f.rejoin.clone_source = f.leader;
-    // Every other attempt goes to the leader, so that a broken source is no obstacle.
-    if (f.memory.failed_clones % 2 == 1) return;
+    // Every other attempt goes to the leader, so that a broken source is no obstacle. Who counts as synchronous must have all that
+    // the leader has acknowledged, and another standby may lack it.
+    if (f.memory.failed_clones % 2 == 1 || f.view.sync.contains(f.self())) return;
     for (const auto& [name, member] : f.view.members)
         if (member.tags.clonefrom && member.running() && name != f.self() && name != f.leader) {
             f.rejoin.clone_source = name;

@@ -110,6 +110,7 @@ struct Observation {
     // that no member of the store has.
     std::optional<MemberName> following;
     bool watchdog_usable = true;                // false: required, but not there
+    bool sync_uncertain = false;                // a write of `sync` has an unknown outcome, and the record is as it was before
     std::optional<Lsn> sync_noted_lsn;          // WAL position when synchronous_standby_names last took effect
 
     // --- the others
@@ -129,6 +130,7 @@ struct Memory {
     int failed_clones = 0;
     std::optional<Instant> retry_after;   // back-off after failures
     std::optional<Instant> unlocked_since;
+    Revision claim_used;                  // the claim of a timeline that the latest promotion here has begun with
     std::optional<Instant> pre_promote_failed;
     std::optional<MemberName> handing_over_to;  // a planned switchover is under way; empty name = anybody
     std::optional<Instant> handover_released;   // the lock was released for it

@@ -106,11 +106,18 @@ constexpr Rule kPromotion[] = {
          perform_step(d, *f.before_promotion);
      }},
 
+    {"timeline-before-promotion", "Claim a timeline number that nobody has used, so that no two histories have the same.",
+     "DESIGN 3.3, 3.7 (10)", true, [](const Facts& f) { return !f.timeline_claimed; },
+     [](const Facts& f, Decision& d) {
+         keep_lock(f, d);
+         act(d, ClaimTimeline{f.unused_timeline});
+     }},
+
     {"promote", "This member has the lock and is a standby: promote it.", "Patroni 4.6 U3", false,
      [](const Facts&) { return true; },
      [](const Facts& f, Decision& d) {
          keep_lock(f, d);
-         act(d, Promote{});
+         act(d, Promote{f.timeline_claimed ? f.view.claim.timeline : Timeline{}});
      }},
 };
 
@@ -140,6 +147,11 @@ constexpr Rule kDuties[] = {
     {"write-config", "The leader writes the configuration when the store has none.", "Patroni 4.1 C4", false,
      [](const Facts& f) { return f.lock_held && f.seen.store_ok && !f.view.config_revision; },
      [](const Facts&, Decision& d) { act(d, WriteConfig{}); }},
+
+    {"record-timeline", "The leader records a timeline that was not claimed: of a promotion before there was such a record, or by hand.",
+     "DESIGN 3.7 (10)", false,
+     [](const Facts& f) { return leads(f) && f.position.timeline.value > 1 && f.position.timeline > f.view.claim.timeline; },
+     [](const Facts& f, Decision& d) { act(d, ClaimTimeline{f.position.timeline}); }},
 
     {"synchronous-step", "The leader takes the synchronous set one safe step further.", "Patroni 4.11", false,
      [](const Facts& f) {

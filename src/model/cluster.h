@@ -57,6 +57,14 @@ struct HistoryLine {
     MemberName leader;
 };
 
+// `timeline` (pgherd's own record): the highest timeline number that was ever claimed for a promotion, and by whom. A number
+// is claimed before PostgreSQL uses it, so that no two histories ever have the same.
+struct TimelineClaim {
+    Timeline timeline;
+    MemberName member;
+    Revision modified;  // 0 = the record does not exist
+};
+
 struct ClusterView {
     Revision revision;  // of the store, when this view was read
     std::optional<LeaderRecord> leader;
@@ -71,6 +79,7 @@ struct ClusterView {
     SyncRecord sync;
     StatusRecord status;
     std::vector<HistoryLine> history;
+    TimelineClaim claim;
     std::map<MemberName, std::string> failsafe;  // member -> api_url
 
     bool unlocked() const { return !leader || leader->name.empty(); }

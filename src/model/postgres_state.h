@@ -103,6 +103,7 @@ struct PostgresState {
     bool standby_configured = false;  // standby.signal present
     std::string primary_conninfo;     // as configured, without the password
     std::vector<HistoryLine> timeline_history;  // of the current timeline, oldest first (pg_wal/<tli>.history)
+    Timeline newest_timeline;         // the highest of which a history file is here, ours or not; 0 = none
     Instant observed;                 // when the answers were asked for
 
     bool running() const { return postmaster == Postmaster::running; }

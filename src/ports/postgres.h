@@ -91,8 +91,9 @@ class Postgres {
     // Done when every process is gone. `checkpoint`: CHECKPOINT first, while clients still write. `safepoint`: called when
     // no client session is left. Falls back from fast to immediate at `deadline`.
     virtual void stop(StopMode mode, bool checkpoint, Instant deadline, Then safepoint, Done<void> done) = 0;
-    // Done when the server accepts writes. Sets nothing else.
-    virtual void promote(Done<void> done) = 0;
+    // Done when the server accepts writes. Sets nothing else. The new timeline is `claimed`; higher only if PostgreSQL knows of
+    // one with that number already; 0 = the next that PostgreSQL knows to be free.
+    virtual void promote(Timeline claimed, Done<void> done) = 0;
     // Points a running standby elsewhere: reload where the version allows it, restart otherwise.
     virtual void follow(const Upstream& upstream, Done<void> done) = 0;
     // Makes a stopped former primary (or a diverged standby) a copy of `source`'s history, with a journal beside the data

@@ -1,6 +1,8 @@
 #include "postgres/datadir.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -141,9 +143,63 @@ std::vector<HistoryLine> parse_history(std::string_view text) {
     return history;
 }
 
+namespace {
+
+constexpr std::string_view kPassedOver = "# pgherd passed over this number\n";
+
+std::string history_path(const std::string& data_dir, Timeline timeline) {
+    return fmt::format("{}/pg_wal/{:08X}.history", data_dir, timeline.value);
+}
+
+std::vector<Timeline> history_files(const std::string& data_dir) {
+    std::vector<Timeline> found;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(data_dir + "/pg_wal", error)) {
+        const std::string name = entry.path().filename().string();
+        std::uint32_t number = 0;
+        const char* end = name.data() + std::min<std::size_t>(name.size(), 8);
+        const bool named = name.size() == 16 && name.ends_with(".history") && std::from_chars(name.data(), end, number, 16).ptr == end;
+        if (named) found.push_back({number});
+    }
+    return found;
+}
+
+bool was_passed_over(const std::string& data_dir, Timeline timeline) {
+    const auto text = read_file(history_path(data_dir, timeline));
+    return text && *text == kPassedOver;
+}
+
+}  // namespace
+
+Timeline newest_timeline(const std::string& data_dir) {
+    const auto found = history_files(data_dir);
+    return found.empty() ? Timeline{} : std::ranges::max(found);
+}
+
+Status pass_over_timelines(const Identity& identity, const std::string& data_dir, Timeline current, Timeline wanted) {
+    constexpr std::uint32_t kMost = 1000;
+    if (wanted.value > current.value + kMost)
+        return fail(ErrorCode::invalid, fmt::format("cannot promote from timeline {} to {}: that passes over too many numbers", current.value, wanted.value));
+    for (std::uint32_t number = current.value + 1; number < wanted.value; ++number) {
+        if (exists(history_path(data_dir, {number}))) continue;
+        PGHERD_CHECK(write_file(identity, history_path(data_dir, {number}), kPassedOver));
+    }
+    return {};
+}
+
+Status remove_dangling_timelines(const std::string& data_dir) {
+    auto found = history_files(data_dir);
+    std::ranges::sort(found, std::greater{});
+    for (const Timeline timeline : found) {
+        if (!was_passed_over(data_dir, timeline)) break;
+        PGHERD_CHECK(remove_file(history_path(data_dir, timeline)));
+    }
+    return {};
+}
+
 std::vector<HistoryLine> read_history(const std::string& data_dir, Timeline timeline) {
     if (timeline.value <= 1) return {};
-    const auto text = read_file(fmt::format("{}/pg_wal/{:08X}.history", data_dir, timeline.value));
+    const auto text = read_file(history_path(data_dir, timeline));
     return text ? parse_history(*text) : std::vector<HistoryLine>{};
 }
 

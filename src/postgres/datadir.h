@@ -41,6 +41,15 @@ std::optional<pid_t> running_postmaster(const std::string& data_dir);
 
 // "1\t0/3000000\tno recovery target specified" lines, oldest first.
 std::vector<HistoryLine> parse_history(std::string_view text);
+// The highest number of which there is a history file; 0: none.
+Timeline newest_timeline(const std::string& data_dir);
+
+// A promotion takes the first number of which PostgreSQL finds no history file. Files that say nothing stand for the numbers
+// between `current` and `wanted`; PostgreSQL follows such a timeline never, as nothing is its ancestor.
+Status pass_over_timelines(const Identity& identity, const std::string& data_dir, Timeline current, Timeline wanted);
+// After a promotion that never happened: PostgreSQL would refuse to start for a newest timeline that nothing leads to.
+Status remove_dangling_timelines(const std::string& data_dir);
+
 std::vector<HistoryLine> read_history(const std::string& data_dir, Timeline timeline);
 
 }  // namespace pgherd::postgres

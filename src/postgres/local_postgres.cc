@@ -66,7 +66,7 @@ void LocalPostgres::start(const StartSpec& spec, Duration timeout, Done<void> do
 void LocalPostgres::stop(StopMode mode, bool checkpoint, Instant deadline, Then safepoint, Done<void> done) {
     run(instance_, instance_->stop(mode, checkpoint, deadline, std::move(safepoint)), std::move(done));
 }
-void LocalPostgres::promote(Done<void> done) { run(instance_, instance_->promote(), std::move(done)); }
+void LocalPostgres::promote(Timeline claimed, Done<void> done) { run(instance_, instance_->promote(claimed), std::move(done)); }
 void LocalPostgres::follow(const Upstream& upstream, Done<void> done) { run(instance_, instance_->follow(upstream), std::move(done)); }
 void LocalPostgres::rewind(const Upstream& source, Progress progress, Done<void> done) {
     run(instance_, instance_->rewind(source, std::move(progress)), std::move(done));

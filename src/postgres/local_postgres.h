@@ -41,7 +41,7 @@ class LocalPostgres final : public Postgres {
     void clone(const Upstream& source, Progress progress, Done<void> done) override;
     void start(const StartSpec& spec, Duration timeout, Done<void> done) override;
     void stop(StopMode mode, bool checkpoint, Instant deadline, Then safepoint, Done<void> done) override;
-    void promote(Done<void> done) override;
+    void promote(Timeline claimed, Done<void> done) override;
     void follow(const Upstream& upstream, Done<void> done) override;
     void rewind(const Upstream& source, Progress progress, Done<void> done) override;
     void quarantine(Done<void> done) override;

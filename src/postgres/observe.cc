@@ -95,6 +95,7 @@ Async<void> Instance::ask_server(PostgresState& state, Instant deadline) {
         else state.timeline = seen_timeline_;
     }
     state.timeline_history = read_history(data_dir(), state.timeline);
+    state.newest_timeline = newest_timeline(data_dir());
     add_pending_restarts(facts, state);
     co_return Status{};
 }

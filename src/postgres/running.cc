@@ -146,6 +146,7 @@ Async<void> Instance::start(StartSpec spec, Duration timeout) {
     }
     if (const auto state = inspect(data_dir()); state != DataDirectory::valid)
         co_return fail(ErrorCode::conflict, fmt::format("cannot start PostgreSQL: {} is no complete instance", data_dir()));
+    PGHERD_CO_CHECK(remove_dangling_timelines(data_dir()));
     spec_ = spec;
     if (spec.standby) {
         PGHERD_CO_CHECK(write_file(identity_, data_dir() + "/standby.signal", ""));
@@ -216,7 +217,7 @@ Async<void> Instance::restart(Duration timeout) {
     co_return co_await start(std::move(spec), std::max<Duration>(left_until(deadline), seconds(5)));
 }
 
-Async<void> Instance::promote() {
+Async<void> Instance::promote(Timeline claimed) {
     const Instant deadline = after(config_.postgres.pg_ctl_timeout);
     // Arming anew marks the standby, as it runs, as something that ends at the deadline.
     PGHERD_CO_TRY(const guard::GuardStatus status, co_await guard_.confirmed(guard_.client().status()));
@@ -225,13 +226,22 @@ Async<void> Instance::promote() {
     PGHERD_CO_CHECK(co_await guard_.confirmed(guard_.client().arm(status.deadline)));
     may_be_primary_ = true;
     PGHERD_CO_TRY(const auto session, co_await connect_local(deadline));
+    PGHERD_CO_TRY(const Timeline current, co_await replayed_timeline(deadline));
+    // Only now: a standby that starts anew with such files refuses to.
+    PGHERD_CO_CHECK(pass_over_timelines(identity_, data_dir(), current, claimed));
+    auto promoted = co_await end_recovery(*session, deadline);
+    if (!promoted && !promoted.error().maybe_done()) PGHERD_CO_CHECK(remove_dangling_timelines(data_dir()));
+    co_return promoted;
+}
+
+Async<void> Instance::end_recovery(Connection& session, Instant deadline) {
     LockFileWatch watch(co_await asio::this_coro::executor, data_dir());
     PGHERD_CO_CHECK(write_file(identity_, data_dir() + "/promote", ""));
     PGHERD_CO_CHECK(co_await send_signal(SIGUSR1));
     Duration pause = milliseconds(5);
     while (true) {
         // The postmaster writes "ready" a moment after the end of recovery; the question finds it somewhat earlier.
-        PGHERD_CO_TRY(const Table answer, co_await session->query("SELECT pg_is_in_recovery() AS standby", deadline));
+        PGHERD_CO_TRY(const Table answer, co_await session.query("SELECT pg_is_in_recovery() AS standby", deadline));
         if (answer.at(0, "standby") == "f") break;
         if (gone()) co_return fail(fmt::format("cannot promote: PostgreSQL {}", why_it_ended()));
         if (boottime_now() >= deadline) co_return fail(ErrorCode::timeout, "PostgreSQL does not finish its promotion in time", Certainty::maybe_done);

@@ -60,7 +60,8 @@ struct ShowAction {
     std::string operator()(const StartPrimary&) const { return "StartPrimary"; }
     std::string operator()(const StartStandby& a) const { return fmt::format("StartStandby({})", a.upstream.text()); }
     std::string operator()(const Stop& a) const { return fmt::format("Stop({})", show(a.kind)); }
-    std::string operator()(const Promote&) const { return "Promote"; }
+    std::string operator()(const Promote& a) const { return fmt::format("Promote({})", a.timeline.value); }
+    std::string operator()(const ClaimTimeline& a) const { return fmt::format("ClaimTimeline({})", a.timeline.value); }
     std::string operator()(const Follow& a) const { return fmt::format("Follow({})", a.upstream.text()); }
     std::string operator()(const Rewind& a) const { return fmt::format("Rewind({})", a.source.text()); }
     std::string operator()(const Quarantine&) const { return "Quarantine"; }
@@ -79,7 +80,7 @@ inline std::map<std::string, std::string> show_fields(const Memory& m) {
     return {{"rewind", show(m.rewind)}, {"rewind_for", show(m.rewind_for)}, {"bootstrapping", show(m.bootstrapping)},
             {"was_primary", show(m.was_primary)}, {"recovering_since", show(m.recovering_since)},
             {"failed_starts", show(m.failed_starts)}, {"failed_clones", show(m.failed_clones)}, {"retry_after", show(m.retry_after)},
-            {"unlocked_since", show(m.unlocked_since)}, {"pre_promote_failed", show(m.pre_promote_failed)},
+            {"unlocked_since", show(m.unlocked_since)}, {"claim_used", show(m.claim_used)}, {"pre_promote_failed", show(m.pre_promote_failed)},
             {"handing_over_to", show(m.handing_over_to)}, {"handover_released", show(m.handover_released)},
             {"handover_timed_out", show(m.handover_timed_out)}, {"checkpoint_due", show(m.checkpoint_due)},
             {"resumed", show(m.resumed)}, {"led", show(m.led)}, {"seen_initialized", show(m.seen_initialized)},
@@ -89,7 +90,7 @@ inline std::map<std::string, std::string> show_fields(const Memory& m) {
 
 // What is not worth a line in every case.
 inline bool is_bookkeeping(const std::string& field) {
-    return field == "seen_initialized" || field == "finished_seen" || field == "request_for";
+    return field == "seen_initialized" || field == "finished_seen" || field == "claim_used" || field == "request_for";
 }
 
 inline std::string show_changes(const Memory& before, const Memory& after) {

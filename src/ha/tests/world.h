@@ -140,6 +140,8 @@ inline void set_store(World& w, const std::vector<std::string>& words) {
                 w.seen.initialize_mine = v == "mine";
                 if (v != "mine" && v != "empty") w.view.initialize = SystemId(std::stoull(v));
             }},
+           {"claim", [&](auto& v) { w.view.claim = {Timeline{std::uint32_t(std::stoul(v))}, w.seen.self.name, Revision(8)}; }},
+           {"claimed_before", [&](auto& v) { w.view.claim = {Timeline{std::uint32_t(std::stoul(v))}, w.seen.self.name, Revision(6)}; }},
            {"optime", [&](auto& v) { w.view.status.optime = lsn(v); }},
            {"history", [&](auto& v) { w.view.history.push_back({wal(v).timeline, wal(v).lsn, "", "", {}}); }}}).apply(words);
 }
@@ -229,6 +231,7 @@ inline void set_postgres(World& w, const std::vector<std::string>& words) {
            {"standby_signal", [&](auto&) { pg.standby_configured = true; }},
            {"checkpoint", [&](auto& v) { pg.control->checkpoint = wal(v).lsn; pg.control->timeline = wal(v).timeline; }},
            {"at", [&](auto& v) { pg.position = wal(v).lsn; pg.timeline = wal(v).timeline; }},
+           {"knows", [&](auto& v) { pg.newest_timeline = Timeline{std::uint32_t(std::stoul(v))}; }},
            {"system", [&](auto& v) { pg.system_id = SystemId(std::stoull(v)); }},
            {"data", [&](auto& v) {
                 pg.system_id.reset();
@@ -309,6 +312,7 @@ inline void set_memory(World& w, const std::vector<std::string>& words) {
            {"promote_failed", [&](auto& v) { m.pre_promote_failed = instant(v); }},
            {"handing_over", [&](auto& v) { m.handing_over_to = MemberName(v); }},
            {"released", [&](auto& v) { m.handover_released = instant(v); }},
+           {"claim_used", [&](auto&) { m.claim_used = Revision(8); }},
            {"checkpoint_due", [&](auto&) { m.checkpoint_due = true; }},
            {"paused", [&](auto&) { m.resumed = false; }},
            {"request_seen", [&](auto& v) { m.request_for = Revision(9); m.request_since = instant(v); }}}).apply(words);

@@ -130,9 +130,9 @@ class Member {
     Status stop(StopMode mode, Then safepoint = nullptr, Duration time = 10s) {
         return act([&](Done<void> done) { postgres_->stop(mode, false, boottime_now() + time, std::move(safepoint), std::move(done)); });
     }
-    Status promote() {
+    Status promote(Timeline claimed = {}) {
         if (auto armed = arm(); !armed) return armed;
-        return act([&](Done<void> done) { postgres_->promote(std::move(done)); });
+        return act([&](Done<void> done) { postgres_->promote(claimed, std::move(done)); });
     }
 
     // As a client would, through psql.
