@@ -41,7 +41,7 @@ std::span<const Table> tables() {
         {"PostgreSQL starts or stops by itself", [](const Facts& f) { return f.starting || f.stopping; }, kTransitionRules},
         {"A new cluster", [](const Facts& f) { return f.memory.bootstrapping || (f.seen.initialize_mine && f.down && failed_bootstrap(f)); },
          kBootstrapRules},
-        {"The data directory", [](const Facts& f) { return !f.memory.bootstrapping || !f.data_valid; }, kDataRules},
+        {"The data directory", [](const Facts& f) { return !f.memory.bootstrapping || !f.data_valid || f.down; }, kDataRules},
         {"Paused", [](const Facts& f) { return f.paused; }, kPauseRules},
         {"The lock is recorded as ours", [](const Facts& f) { return f.lock_recorded; }, kOwnLockRules},
         {"We have the lock, PostgreSQL is down", [](const Facts& f) { return f.lock_recorded && f.down; }, kRecoveryRules},

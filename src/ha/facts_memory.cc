@@ -84,7 +84,7 @@ void note_role(Facts& f) {
     if (f.another_leads) m.checkpoint_due = false;
     // From then on it is a cluster like any other, whatever becomes of its first primary.
     bool registered = f.view.initialize && f.view.initialize == f.system_id;
-    if ((f.store_read && !f.unlocked) || (f.down && registered)) m.bootstrapping = false;
+    if (f.lock_recorded || (f.down && registered) || (f.another_leads && !f.wrong_system)) m.bootstrapping = false;
     if (f.primary) m.failed_starts = 0;
     if (f.paused)
         m.led = f.may_write && f.lock_held;

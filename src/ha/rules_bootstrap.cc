@@ -16,11 +16,16 @@ bool not_initialized(const Facts& f) { return f.unlocked && !f.view.initialize &
 // The race of a new cluster is won, and PostgreSQL has not failed since.
 constexpr Rule kBootstrap[] = {
     {"bootstrap-failed", "The new cluster could not be initialized: let others try, and end.", "Patroni 4.5", false,
-     [](const Facts& f) { return f.down && !f.standby_cluster && (f.data_valid || failed_bootstrap(f)); },
+     [](const Facts& f) { return f.down && !f.standby_cluster && failed_bootstrap(f); },
      [](const Facts& f, Decision& d) {
          if (f.seen.initialize_mine) act(d, DropInitialize{});
-         act(d, Exit{"cannot initialize the cluster: " + (failed_bootstrap(f) ? f.seen.finished->error : "PostgreSQL stopped")});
+         act(d, Exit{"cannot initialize the cluster: " + f.seen.finished->error});
      }},
+
+    {"another-member-initialized-the-cluster",
+     "What was initialized here was never registered, and another member has made the cluster meanwhile: move it aside.", "DESIGN 3.6",
+     false, [](const Facts& f) { return f.memory.bootstrapping && f.down && f.wrong_system && !f.paused && !f.backed_off; },
+     [](const Facts&, Decision& d) { act(d, Quarantine{}); }},
 
     {"new-cluster-takes-the-lock", "The new cluster's primary runs: record its system id and take the lock.", "Patroni 4.5",
      false, [](const Facts& f) { return f.primary && f.unlocked && f.system_id; },
