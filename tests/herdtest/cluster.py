@@ -62,7 +62,7 @@ class Cluster:
 
     def _member(self, name, host, port, rest_port, store, agent, user, tags):
         member = Member(name, host, os.path.join(self.directory, name), port, rest_port, agent, user)
-        member.write_configuration(configuration(name, self.scope, host, member.directory, port, rest_port, store, self.dcs,
+        member.write_configuration(configuration(name, self.scope, host, member.directory, member.data_dir, port, rest_port, store, self.dcs,
                                                  tags.get(name)))
         return member
 
@@ -158,7 +158,7 @@ class Cluster:
         for writer in self.writers:
             writer.kill()
         for member in getattr(self, "members", []):
-            member.stop()
+            member.close()
         if self.etcd:
             self.etcd.stop()
         if self.net:

@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -9,12 +10,13 @@ import urllib.error
 import urllib.request
 
 from . import paths, processes
+from .net import sh
 from .waiting import wait_for
 
 PASSWORDS = {"postgres": "super-secret", "replicator": "repl-secret", "rewind": "rewind-secret", "rest": "rest-secret"}
 
 
-def configuration(name, scope, host, directory, port, rest_port, store, dcs, tags=None):
+def configuration(name, scope, host, directory, data_dir, port, rest_port, store, dcs, tags=None):
     """A configuration that both Patroni and pgherd understand."""
     return {
         "scope": scope, "name": name, "namespace": "/service/",
@@ -24,7 +26,7 @@ def configuration(name, scope, host, directory, port, rest_port, store, dcs, tag
         "bootstrap": {"dcs": dcs, "initdb": [{"encoding": "UTF8"}, "data-checksums", {"locale": "C.UTF-8"}]},
         "postgresql": {
             "listen": f"{host.address},127.0.0.1:{port}" if host.address != "127.0.0.1" else f"127.0.0.1:{port}",
-            "connect_address": f"{host.address}:{port}", "data_dir": os.path.join(directory, "data"),
+            "connect_address": f"{host.address}:{port}", "data_dir": data_dir,
             "bin_dir": paths.postgres_bin(), "pgpass": os.path.join(directory, "pgpass"),
             "authentication": {
                 "superuser": {"username": "postgres", "password": PASSWORDS["postgres"]},
@@ -44,18 +46,42 @@ class Member:
         self.name, self.host, self.directory, self.port, self.rest_port = name, host, directory, port, rest_port
         self.agent = agent or [paths.PGHERD, "agent"]
         self.user = user
+        self.data_dir = os.path.join(directory, "disk", "data")
         self.config_file = os.path.join(directory, f"{name}.yml")
         self.log_file = os.path.join(directory, "agent.log")
         self.process = None
+        self.mounted = False
 
     def write_configuration(self, config):
-        os.makedirs(self.directory, exist_ok=True)
-        shutil.chown(self.directory, "postgres", "postgres")
-        os.chmod(self.directory, 0o755)
+        for directory in (self.directory, self.disk):
+            os.makedirs(directory, exist_ok=True)
+            shutil.chown(directory, "postgres", "postgres")
+            os.chmod(directory, 0o755)
         with open(self.config_file, "w") as file:
             json.dump(config, file, indent=1)
         shutil.chown(self.config_file, "postgres", "postgres")
         os.chmod(self.config_file, 0o600)
+
+    # --- a disk of its own, that can be full ---------------------------------------------------------------------------
+    @property
+    def disk(self):
+        return os.path.join(self.directory, "disk")
+
+    def mount_disk(self, size):
+        """Before the first start: the data directory lies on a file system of this size."""
+        sh("mount", "-t", "tmpfs", "-o", f"size={size},uid={pwd.getpwnam('postgres').pw_uid},mode=0755", "none", self.disk)
+        self.mounted = True
+
+    def fill_disk(self):
+        with open(os.path.join(self.disk, "filler"), "wb", buffering=0) as filler:
+            try:
+                while filler.write(b"\0" * 65536):
+                    pass
+            except OSError:
+                pass
+
+    def free_disk(self):
+        os.unlink(os.path.join(self.disk, "filler"))
 
     def start(self):
         words = [*self.agent, self.config_file]
@@ -83,7 +109,7 @@ class Member:
 
     @property
     def postmaster(self):
-        with open(os.path.join(self.directory, "data", "postmaster.pid")) as file:
+        with open(os.path.join(self.data_dir, "postmaster.pid")) as file:
             return int(file.readline())
 
     # --- faults -------------------------------------------------------------------------------------------------------
@@ -110,6 +136,11 @@ class Member:
         processes.end(self.process)
         processes.kill_all(family)
         self.process = None
+
+    def close(self):
+        self.stop()
+        if self.mounted:
+            subprocess.run(["umount", "-l", self.disk], capture_output=True)
 
     # --- REST ---------------------------------------------------------------------------------------------------------
     def request(self, method, path, body=None, timeout=30):

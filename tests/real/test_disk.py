@@ -1,0 +1,43 @@
+"""A primary whose disk is full: writes may fail meanwhile, but nothing acknowledged is lost, and all is well once there is room."""
+import time
+
+import pytest
+
+from herdtest.cluster import Cluster
+from herdtest.waiting import wait_for
+
+
+@pytest.fixture
+def cluster():
+    cluster = Cluster(dcs={"synchronous_mode": True})
+    try:
+        for member in cluster.members:
+            member.mount_disk("220m")
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def test_full_disk_loses_nothing_and_ends_with_the_room(cluster):
+    leader = cluster.wait_healthy()
+    writer = cluster.writes()
+    time.sleep(1)  # some writes before the fault
+    leader.fill_disk()
+
+    def writes_fail():
+        try:
+            leader.sql("create table if not exists filler as select 1; create table filler_too as select generate_series(1, 100000)")
+            leader.sql("drop table filler_too")
+            return False
+        except ValueError as error:
+            return "No space left" in str(error) or "init file" in str(error)
+    wait_for("writes to fail on a full disk", writes_fail, 30)
+    time.sleep(2 * cluster.dcs["ttl"])  # longer than a lease: no loop of promotions may have begun
+    timelines = {status.get("timeline", 1) for status in cluster.statuses().values()}
+    assert max(timelines) <= 2, f"a loop of promotions: {timelines}"
+    leader.free_disk()
+    cluster.wait_healthy(90)
+    report = writer.finish()
+    assert report["lost"] == 0
+    assert report["acknowledged"] > 50
