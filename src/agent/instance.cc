@@ -89,7 +89,7 @@ void Instance::fence(std::string_view rule) {
 }
 
 void Instance::set_sync_names(std::string names) {
-    if (setting_sync_names_) return;
+    if (setting_sync_names_ || clock_.now() < sync_names_not_before_) return;
     setting_sync_names_ = true;
     // The position of an earlier setting says nothing of this one, even if it is seen in force before the answer comes.
     sync_noted_.reset();
@@ -101,6 +101,7 @@ void Instance::set_sync_names(std::string names) {
             sync_noted_ = *noted;
             state_.synchronous_standby_names = names;
         } else {
+            sync_names_not_before_ = clock_.now() + 1s;
             log_.warning("synchronous-standbys", with_context(noted.error(), "cannot set synchronous_standby_names").message);
         }
         changed_();

@@ -59,6 +59,7 @@ class Instance {
     std::string progress_;
     std::string sync_names_;        // last asked for
     bool setting_sync_names_ = false;
+    Instant sync_names_not_before_;  // after a failure
     std::optional<Lsn> sync_noted_;
     Alive alive_;
 };

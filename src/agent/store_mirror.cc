@@ -9,6 +9,10 @@
 namespace pgherd::agent {
 
 namespace {
+constexpr Duration kPause = std::chrono::milliseconds(500);  // after a failed write: the next step would only fail again
+}
+
+namespace {
 constexpr Duration kLoadLimit = std::chrono::seconds(2);
 }  // namespace
 
@@ -67,6 +71,11 @@ void StoreMirror::reload() {
     }));
 }
 
+bool StoreMirror::writing(const std::string& key) const {
+    auto pause = not_before_.find(key);
+    return writing_.contains(key) || (pause != not_before_.end() && clock_.now() < pause->second);
+}
+
 void StoreMirror::write(Swap swap, Duration limit, Done<Revision> done) {
     PGHERD_ASSERT(!writing(swap.key), swap.key);
     writing_.insert(swap.key);
@@ -78,6 +87,10 @@ void StoreMirror::write(Swap swap, Duration limit, Done<Revision> done) {
                     bool answered = result || (result.error().code != ErrorCode::unavailable &&
                                                result.error().code != ErrorCode::timeout);
                     contact(answered);
+                    if (!result && result.error().code != ErrorCode::conflict)
+                        not_before_[swap.key] = clock_.now() + kPause;
+                    else
+                        not_before_.erase(swap.key);
                     if (!result && result.error().code == ErrorCode::conflict) reload();
                     if (done) done(std::move(result));
                     changed_();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -36,7 +37,8 @@ class StoreMirror {
     void reload();
     bool reloading() const { return behind_; }
 
-    bool writing(const std::string& key) const { return writing_.contains(key); }
+    // A write of this record is under way, or has failed so recently that it is not to be repeated yet.
+    bool writing(const std::string& key) const;
     // One compare-and-swap, remembered here when it is confirmed. `done` may be empty.
     void write(Swap swap, Duration limit, Done<Revision> done = {});
     // Any contact with the store tells whether it answers.
@@ -61,6 +63,7 @@ class StoreMirror {
     Instant silent_since_;
     WallTime last_seen_;
     std::set<std::string> writing_;
+    std::map<std::string, Instant> not_before_;  // after failures other than conflicts
     Alive alive_;
 };
 

@@ -19,6 +19,7 @@ inline constexpr Duration kAskAgain = std::chrono::seconds(1);            // pee
 inline constexpr Duration kAskUpstreamAgain = std::chrono::milliseconds(200);
 inline constexpr Duration kCompareAgain = std::chrono::seconds(10);       // a standby that does not stream
 inline constexpr Duration kRoundIsFresh = std::chrono::seconds(5);        // a complete round is an answer for that long
+inline constexpr Duration kUnanswered = std::chrono::seconds(10);         // or ttl if that is more
 inline constexpr Duration kHandover = std::chrono::seconds(10);           // a candidate's chance, or ttl if that is less
 
 // The answers of the other members, as far as they bear on taking the lock or giving it away.
@@ -112,6 +113,7 @@ struct Facts {
     bool start_expired = false;
     bool start_failed = false;       // the last start did not succeed
     bool makes_a_primary = false;    // the operation under way does
+    bool unanswered = false;         // runs as our primary, but has told nothing for longer than a moment of load explains
     bool failover_possible = false;  // by the latest answers
     bool failover_known = false;     // those are recent
 

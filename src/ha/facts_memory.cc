@@ -90,6 +90,13 @@ void note_role(Facts& f) {
         m.led = f.may_write && f.lock_held;
     else
         m.led = f.may_write ? m.led || f.entitled : m.led && f.lock_held;
+    bool answers = f.seen.pg.in_recovery.has_value();
+    if ((f.primary && answers) || f.another_leads) m.unfit = false;
+    if (!m.led || !f.seen.pg.running() || answers)
+        m.mute_since.reset();
+    else if (!m.mute_since)
+        m.mute_since = f.now;
+    f.unanswered = m.mute_since && f.now >= *m.mute_since + std::max<Duration>(kUnanswered, f.seen.config.ttl);
     bool recovers = m.led && !f.primary && !f.standby && !m.handing_over_to;
     if (!recovers)
         m.recovering_since.reset();

@@ -126,6 +126,8 @@ struct Memory {
     bool bootstrapping = false;           // this member won the race to initialize the cluster
     bool was_primary = false;             // PostgreSQL ran as a primary here when last seen
     std::optional<Instant> recovering_since;  // PostgreSQL went down by itself: crash recovery began
+    std::optional<Instant> mute_since;    // PostgreSQL runs here as the primary, but answers nothing
+    bool unfit = false;                   // PostgreSQL ran here as the primary and could not serve: another member shall lead
     int failed_starts = 0;                // in a row
     int failed_clones = 0;
     std::optional<Instant> retry_after;   // back-off after failures

@@ -30,6 +30,23 @@ void hand_over(const Facts& f, Decision& d) {
 }
 
 constexpr Rule kLeader[] = {
+    {"leader-cannot-serve",
+     "PostgreSQL runs here as the primary but has answered nothing for long (a full disk, say), and another member can take over: "
+     "end it, and leave the lock to the other.",
+     "DESIGN 3.4", false, [](const Facts& f) { return f.unanswered && f.failover_known && f.failover_possible; },
+     [](const Facts& f, Decision& d) {
+         d.memory.unfit = true;
+         keep_lock(f, d);
+         act(d, Stop{StopKind::immediate});
+     }},
+
+    {"ask-who-could-serve", "PostgreSQL runs here as the primary but has answered nothing for long: ask whether another member can take over.",
+     "DESIGN 3.4", false, [](const Facts& f) { return f.unanswered && f.race.ask_again; },
+     [](const Facts& f, Decision& d) {
+         keep_lock(f, d);
+         act(d, AskPeers{f.race.others});
+     }},
+
     {"leader-does-not-answer", "PostgreSQL runs, but has not said whether it is a primary: keep the lock and wait.",
      "Patroni 4.1 E2", false, [](const Facts& f) { return !f.primary && !f.standby; }, keep_lock},
 

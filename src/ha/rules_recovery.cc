@@ -8,7 +8,7 @@ namespace {
 // A member that comes back from the death of all its processes (it did not lead under this lock itself) leaves the lock to a
 // standby that is ready: that serves sooner than its own crash recovery, and the start may fail.
 bool gives_up(const Facts& f) {
-    if (!f.memory.led) return true;
+    if (!f.memory.led || f.memory.unfit) return true;
     return f.start_failed || f.start_expired || f.seen.config.primary_start_timeout <= Duration::zero();
 }
 

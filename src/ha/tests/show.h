@@ -79,7 +79,7 @@ inline std::string show(const std::vector<Action>& actions) {
 inline std::map<std::string, std::string> show_fields(const Memory& m) {
     return {{"rewind", show(m.rewind)}, {"rewind_for", show(m.rewind_for)}, {"bootstrapping", show(m.bootstrapping)},
             {"was_primary", show(m.was_primary)}, {"recovering_since", show(m.recovering_since)},
-            {"failed_starts", show(m.failed_starts)}, {"failed_clones", show(m.failed_clones)}, {"retry_after", show(m.retry_after)},
+            {"mute_since", show(m.mute_since)}, {"unfit", show(m.unfit)}, {"failed_starts", show(m.failed_starts)}, {"failed_clones", show(m.failed_clones)}, {"retry_after", show(m.retry_after)},
             {"unlocked_since", show(m.unlocked_since)}, {"claim_used", show(m.claim_used)}, {"pre_promote_failed", show(m.pre_promote_failed)},
             {"handing_over_to", show(m.handing_over_to)}, {"handover_released", show(m.handover_released)},
             {"handover_timed_out", show(m.handover_timed_out)}, {"checkpoint_due", show(m.checkpoint_due)},

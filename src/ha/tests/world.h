@@ -305,6 +305,8 @@ inline void set_memory(World& w, const std::vector<std::string>& words) {
            {"bootstrapping", [&](auto&) { m.bootstrapping = true; }},
            {"rewind", [&](auto& v) { m.rewind = pick(v, rewinds()); m.rewind_for = Revision(7); }},
            {"recovering", [&](auto& v) { m.recovering_since = instant(v); }},
+           {"mute", [&](auto& v) { m.mute_since = instant(v); }},
+           {"unfit", [&](auto&) { m.unfit = true; }},
            {"failed_starts", [&](auto& v) { m.failed_starts = std::stoi(v); m.finished_seen = at(99); }},
            {"failed_clones", [&](auto& v) { m.failed_clones = std::stoi(v); }},
            {"retry", [&](auto& v) { m.retry_after = instant(v); m.finished_seen = at(99); }},
