@@ -33,23 +33,30 @@ void Requests::step() {
         it = answer ? waiting_.erase(it) : std::next(it);
     }
     if (instance_.running()) return;
-    if (reinitialize_due_ && !state_.leads()) {
-        auto view = mirror_.view();
-        if (view && view->sync.contains(state_.config.name) && !reinitialize_forced_) {
-            if (clock_.now() < reinitialize_until_) return;
-            reinitialize_due_ = false;
-            log_.error("reinitialize", "cannot reinitialize: this member still counts as synchronous, and the leader does not replace it (force does it anyway)");
-            return;
-        }
+    if (reinitialize_due_) return begin_reinitialize();
+    if (clone_from_leader_ && instance_.state().running()) clone_from_leader_ = false;
+    begin_scheduled_restart();
+}
+
+// Data may go only while another member leads, and while nobody counts on it.
+void Requests::begin_reinitialize() {
+    auto view = mirror_.view();
+    const MemberName& self = state_.config.name;
+    bool another_leads = view && mirror_.ok() && !view->unlocked() && !view->led_by(self);
+    bool counted_on = view && (view->sync.contains(self) || view->sync.leader == self) && !reinitialize_forced_;
+    if (another_leads && !counted_on) {
         reinitialize_due_ = false;
-        instance_.run(ha::Operation::quarantine, "reinitialize", [this](Postgres& postgres, Done<void> done) {
+        return instance_.run(ha::Operation::quarantine, "reinitialize", [this](Postgres& postgres, Done<void> done) {
             postgres.stop(StopMode::fast, false, clock_.now() + 30s, [] {},
                           alive_([&postgres, done = std::move(done)](Status) mutable { postgres.quarantine(std::move(done)); }));
         });
-        return;
     }
-    if (clone_from_leader_ && instance_.state().running()) clone_from_leader_ = false;
-    begin_scheduled_restart();
+    bool leads = view && view->led_by(self);
+    if (!leads && clock_.now() < reinitialize_until_) return;
+    reinitialize_due_ = false;
+    log_.error("reinitialize", fmt::format("cannot reinitialize: {}", leads         ? "this member has become the leader"
+                                                                      : counted_on  ? "this member still counts as synchronous, and the leader does not replace it (force does it anyway)"
+                                                                                    : "no other member leads"));
 }
 
 // --- configuration -----------------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ class Requests : public Commands {
     std::optional<CommandAnswer> refuse_restart(const RestartRequest& request) const;
     void begin_restart(const RestartRequest& request, std::string_view rule, Answer answer);
     void begin_scheduled_restart();
+    void begin_reinitialize();
     void write_config(JsonObject document, Expectation expect, Answer answer);
 
     AgentState& state_;
