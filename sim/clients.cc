@@ -4,9 +4,12 @@ namespace pgherd::sim {
 
 using std::chrono::seconds;
 
-Clients::Clients(World& world, Judge& judge, int count, Duration pause) : world_(world), pause_(pause), clients_(static_cast<std::size_t>(count)) {
+Clients::Clients(World& world, Judge& judge, int count, Duration pause)
+    : world_(world), pause_(pause), clients_(static_cast<std::size_t>(count)) {
     for (int i = 0; i < count; ++i) clients_[static_cast<std::size_t>(i)].at = i;
-    judge.on_client = [this](int client, bool) { clients_[static_cast<std::size_t>(client)].waiting = false; };
+    judge.on_client = [this](int client, bool) {
+        clients_[static_cast<std::size_t>(client)].waiting = false;
+    };
 }
 
 void Clients::start() {
@@ -17,7 +20,8 @@ void Clients::start() {
 void Clients::turn(int number) {
     world_.clock.after(world_.dice.about(pause_), [this, number] { turn(number); });
     Client& client = clients_[static_cast<std::size_t>(number)];
-    // After a while a client gives up on an answer and opens another connection; the commit may still be acknowledged.
+    // After a while a client gives up on an answer and opens another connection; the commit may still be
+    // acknowledged.
     if (client.waiting && world_.clock.now() - client.since < seconds(3)) return;
     const auto servers = static_cast<int>(world_.servers.size());
     for (int i = 0; i < servers; ++i) {

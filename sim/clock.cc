@@ -13,13 +13,14 @@ constexpr auto kLater = [](const auto& a, const auto& b) {
 }  // namespace
 
 class VirtualClock::Pending final : public PendingCall {
- public:
-    Pending(VirtualClock& clock, std::uint32_t slot, std::uint64_t order) : clock_(clock), slot_(slot), order_(order) {}
+  public:
+    Pending(VirtualClock& clock, std::uint32_t slot, std::uint64_t order)
+        : clock_(clock), slot_(slot), order_(order) {}
     ~Pending() override { clock_.cancel(slot_, order_); }
     Pending(const Pending&) = delete;
     Pending& operator=(const Pending&) = delete;
 
- private:
+  private:
     VirtualClock& clock_;
     std::uint32_t slot_;
     std::uint64_t order_;
@@ -42,7 +43,9 @@ Timer VirtualClock::call_at(Instant when, Then then) {
     return std::make_unique<Pending>(*this, slot, slots_[slot].order);
 }
 
-void VirtualClock::after(Duration delay, Then then) { insert(now_ + delay, std::move(then)); }
+void VirtualClock::after(Duration delay, Then then) {
+    insert(now_ + delay, std::move(then));
+}
 
 std::uint32_t VirtualClock::insert(Instant when, Then then) {
     std::uint32_t slot = 0;

@@ -1,8 +1,8 @@
 // Time that jumps: the clock and the event loop of a simulation.
 //
-// Calls are kept in a heap by (time, order of arrival), so a run depends on nothing but its inputs; running a call moves
-// now() to its time. Everything of a simulation, agents included, hangs on one VirtualClock. It has no threads and never
-// looks at a real clock.
+// Calls are kept in a heap by (time, order of arrival), so a run depends on nothing but its inputs; running a
+// call moves now() to its time. Everything of a simulation, agents included, hangs on one VirtualClock. It
+// has no threads and never looks at a real clock.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 namespace pgherd::sim {
 
 class VirtualClock final : public Clock {
- public:
+  public:
     explicit VirtualClock(Instant start = Instant{std::chrono::seconds(1000)},
                           WallTime wall = WallTime{std::chrono::seconds(1767225600)});  // 2026-01-01
     ~VirtualClock() override;
@@ -36,7 +36,7 @@ class VirtualClock final : public Clock {
     void step_wall(Duration by) { wall_offset_ += by; }
     std::uint64_t calls() const { return calls_; }  // how many have run
 
- private:
+  private:
     class Pending;
     struct Slot {
         Then then;

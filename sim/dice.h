@@ -7,7 +7,7 @@
 namespace pgherd::sim {
 
 class Dice final : public Random {
- public:
+  public:
     explicit Dice(std::uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15U + 0x1234567U) {}
 
     std::uint64_t next() override {  // SplitMix64
@@ -19,7 +19,9 @@ class Dice final : public Random {
     double unit() { return static_cast<double>(next() >> 11U) * 0x1.0p-53; }  // [0, 1)
     bool chance(double probability) { return unit() < probability; }
     Duration between(Duration low, Duration high) {
-        return high <= low ? low : low + Duration(static_cast<Duration::rep>(below(static_cast<std::uint64_t>((high - low).count()))));
+        return high <= low ? low
+                           : low + Duration(static_cast<Duration::rep>(
+                                       below(static_cast<std::uint64_t>((high - low).count()))));
     }
     // Mostly about `typical`, now and then up to twenty times as long.
     Duration about(Duration typical) {
@@ -28,7 +30,7 @@ class Dice final : public Random {
     // A generator of its own, so that one part's appetite does not change another part's choices.
     Dice fork() { return Dice(next()); }
 
- private:
+  private:
     std::uint64_t state_;
 };
 

@@ -73,11 +73,12 @@ int Faults::somebody() {
 void Faults::for_a_while(Duration longest, std::initializer_list<int> disturbed, std::function<void()> end) {
     const std::vector<int> members(disturbed);
     for (const int i : members) cluster_.judge.disturbed(i);
-    cluster_.world.clock.after(dice_.between(milliseconds(100), longest), [this, era = era_, members, end = std::move(end)] {
-        if (era != era_) return;
-        end();
-        for (const int i : members) cluster_.judge.calm(i);
-    });
+    cluster_.world.clock.after(dice_.between(milliseconds(100), longest),
+                               [this, era = era_, members, end = std::move(end)] {
+                                   if (era != era_) return;
+                                   end();
+                                   for (const int i : members) cluster_.judge.calm(i);
+                               });
 }
 
 void Faults::heal() {
@@ -93,7 +94,8 @@ void Faults::heal() {
     }
 }
 
-// --- processes ---------------------------------------------------------------------------------------------------------
+// --- processes
+// ---------------------------------------------------------------------------------------------------------
 
 void Faults::kill_postmaster(int i) {
     for_a_while(seconds(1), {i}, [] {});
@@ -133,7 +135,9 @@ void Faults::power_off(int i) {
 void Faults::lose_disk(int i) {
     // Only a replica's, while the leader is well: more is not survivable by any rule.
     const auto leader = cluster_.judge.leader();
-    if (!leader || *leader == i || !member(*leader).server().primary() || !member(*leader).on() || !member(i).on()) return;
+    if (!leader || *leader == i || !member(*leader).server().primary() || !member(*leader).on() ||
+        !member(i).on())
+        return;
     if (member(i).server().writable()) return;
     for_a_while(seconds(4), {i}, [] {});
     member(i).kill_guard();
@@ -142,7 +146,9 @@ void Faults::lose_disk(int i) {
     });
 }
 
-void Faults::operation_fails(int i) { member(i).server().fail_next_operation(); }
+void Faults::operation_fails(int i) {
+    member(i).server().fail_next_operation();
+}
 
 void Faults::step_wall_clock(int i) {
     const auto by = dice_.between(seconds(0), seconds(7200)) - seconds(3600);
@@ -150,7 +156,8 @@ void Faults::step_wall_clock(int i) {
     for_a_while(seconds(20), {}, [this, i] { member(i).set_wall_error({}); });
 }
 
-// --- the network -------------------------------------------------------------------------------------------------------
+// --- the network
+// -------------------------------------------------------------------------------------------------------
 
 void Faults::cut(int from, int to, std::vector<std::pair<int, int>>& cuts) {
     cluster_.world.network.cut(from, to);
@@ -216,7 +223,8 @@ void Faults::split(int) {
     heal_later(std::move(cuts), cluster_.ttl * 3);
 }
 
-// --- the store ---------------------------------------------------------------------------------------------------------
+// --- the store
+// ---------------------------------------------------------------------------------------------------------
 
 void Faults::store_trouble(std::function<void()> end) {
     for (int i = 0; i < static_cast<int>(cluster_.members.size()); ++i) cluster_.judge.disturbed(i);
@@ -249,11 +257,13 @@ void Faults::store_loses_answers(int) {
 void Faults::watch_stalls(int i) {
     auto& until = cluster_.health.watch_stalled_until;
     until.resize(cluster_.members.size());
-    until[static_cast<std::size_t>(i)] = cluster_.world.clock.now() + dice_.between(seconds(1), cluster_.ttl * 3);
+    until[static_cast<std::size_t>(i)] =
+        cluster_.world.clock.now() + dice_.between(seconds(1), cluster_.ttl * 3);
     for_a_while(cluster_.ttl * 4, {i}, [] {});
 }
 
-// --- the operator ------------------------------------------------------------------------------------------------------
+// --- the operator
+// ------------------------------------------------------------------------------------------------------
 
 void Faults::request(int target, std::string method, std::string path, const JsonObject& body) {
     HttpRequest request;
@@ -263,10 +273,13 @@ void Faults::request(int target, std::string method, std::string path, const Jso
     request.headers["content-length"] = std::to_string(request.body.size());
     request.headers["content-type"] = "application/json";
     request.peer_address = "127.0.0.1";
-    cluster_.world.trace.note(target, "operator", request.body.size(), [&] { return fmt::format("{} {} {}", request.method, request.path, request.body); });
+    cluster_.world.trace.note(target, "operator", request.body.size(), [&] {
+        return fmt::format("{} {} {}", request.method, request.path, request.body);
+    });
     member(target).handle(std::move(request), [this, target](HttpResponse response) {
-        cluster_.world.trace.note(target, "operator hears", static_cast<std::uint64_t>(response.status),
-                                  [&] { return fmt::format("{} {}", response.status, response.body.substr(0, 100)); });
+        cluster_.world.trace.note(target, "operator hears", static_cast<std::uint64_t>(response.status), [&] {
+            return fmt::format("{} {}", response.status, response.body.substr(0, 100));
+        });
     });
 }
 
@@ -282,9 +295,13 @@ void Faults::failover(int) {
     request(anybody(), "POST", "/failover", {{"candidate", member(anybody()).server().name()}});
 }
 
-void Faults::restart(int i) { request(i, "POST", "/restart", {}); }
+void Faults::restart(int i) {
+    request(i, "POST", "/restart", {});
+}
 
-void Faults::reinitialize(int i) { request(i, "POST", "/reinitialize", {{"force", dice_.chance(0.5)}}); }
+void Faults::reinitialize(int i) {
+    request(i, "POST", "/reinitialize", {{"force", dice_.chance(0.5)}});
+}
 
 void Faults::pause(int i) {
     request(i, "PATCH", "/config", {{"pause", true}});

@@ -1,7 +1,8 @@
 // Faults: what may happen to a cluster, and when.
 //
-// Every run draws which kinds of fault it has at all (a "swarm": runs with few kinds go deeper than runs with all of
-// them), then strikes at random moments. Most faults end by themselves after a while; heal() ends all of them.
+// Every run draws which kinds of fault it has at all (a "swarm": runs with few kinds go deeper than runs with
+// all of them), then strikes at random moments. Most faults end by themselves after a while; heal() ends all
+// of them.
 #pragma once
 
 #include <functional>
@@ -22,14 +23,14 @@ struct Cluster {
 };
 
 class Faults {
- public:
+  public:
     Faults(Cluster cluster, Dice dice);
     void start(Instant until);
     void heal();
     // Sends an operator's request to the agent of `member`.
     void request(int member, std::string method, std::string path, const JsonObject& body);
 
- private:
+  private:
     struct Kind {
         std::string_view name;
         void (Faults::*strike)(int member);

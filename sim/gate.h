@@ -1,7 +1,8 @@
 // The door of a brain: everything that calls into an agent passes it.
 //
-// A brain that is stopped (SIGSTOP) hears nothing until it goes on, and then everything at once, in order; one that has
-// crashed never hears anything again. The guard, PostgreSQL and the other machines do not pass here.
+// A brain that is stopped (SIGSTOP) hears nothing until it goes on, and then everything at once, in order;
+// one that has crashed never hears anything again. The guard, PostgreSQL and the other machines do not pass
+// here.
 #pragma once
 
 #include <deque>
@@ -12,20 +13,23 @@
 namespace pgherd::sim {
 
 class Gate : public std::enable_shared_from_this<Gate> {
- public:
+  public:
     bool alive() const { return alive_; }
     bool stopped() const { return stopped_; }
 
     void run(Then then) {
         if (!alive_) return;
-        if (stopped_ || !held_.empty()) held_.push_back(std::move(then));
-        else then();
+        if (stopped_ || !held_.empty())
+            held_.push_back(std::move(then));
+        else
+            then();
     }
     template <class T>
     Done<T> through(Done<T> done) {
         return [gate = shared_from_this(), done = std::move(done)](Result<T> result) mutable {
             if (!gate->alive_) return;
-            gate->run([done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
+            gate->run(
+                [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
         };
     }
     Then through(Then then) {
@@ -46,7 +50,7 @@ class Gate : public std::enable_shared_from_this<Gate> {
         held_.clear();
     }
 
- private:
+  private:
     bool alive_ = true;
     bool stopped_ = false;
     std::deque<Then> held_;
@@ -55,8 +59,9 @@ using GatePtr = std::shared_ptr<Gate>;
 
 // The clock as one brain sees it: through its gate, and with a wall clock that somebody may have set.
 class GatedClock final : public Clock {
- public:
-    GatedClock(Clock& clock, GatePtr gate, const Duration& wall_error) : clock_(clock), gate_(std::move(gate)), wall_error_(wall_error) {}
+  public:
+    GatedClock(Clock& clock, GatePtr gate, const Duration& wall_error)
+        : clock_(clock), gate_(std::move(gate)), wall_error_(wall_error) {}
 
     Instant now() const override { return clock_.now(); }
     WallTime wall() const override {
@@ -73,15 +78,15 @@ class GatedClock final : public Clock {
     }
     void post(Then then) override { clock_.post(gate_->through(std::move(then))); }
 
- private:
+  private:
     class Pending final : public PendingCall {
-     public:
+      public:
         Pending(Timer timer, std::shared_ptr<Then> then) : timer_(std::move(timer)), then_(std::move(then)) {}
         ~Pending() override { *then_ = nullptr; }
         Pending(const Pending&) = delete;
         Pending& operator=(const Pending&) = delete;
 
-     private:
+      private:
         Timer timer_;
         std::shared_ptr<Then> then_;
     };

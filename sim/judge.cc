@@ -30,7 +30,10 @@ std::optional<int> member_number(std::string_view name) {
 }  // namespace
 
 Judge::Judge(VirtualClock& clock, Trace& trace, int members)
-    : clock_(clock), trace_(trace), calm_since_(static_cast<std::size_t>(members), clock.now()), resumed_(clock.now() - seconds(1000)) {}
+    : clock_(clock),
+      trace_(trace),
+      calm_since_(static_cast<std::size_t>(members), clock.now()),
+      resumed_(clock.now() - seconds(1000)) {}
 
 void Judge::watch(Store& store, std::vector<Server*> servers) {
     servers_ = std::move(servers);
@@ -39,7 +42,9 @@ void Judge::watch(Store& store, std::vector<Server*> servers) {
     });
 }
 
-bool Judge::paused() const { return pause_ || clock_.now() - resumed_ < seconds(30); }
+bool Judge::paused() const {
+    return pause_ || clock_.now() - resumed_ < seconds(30);
+}
 
 void Judge::violation(std::string_view invariant, std::string what) {
     if (found_) return;
@@ -47,7 +52,8 @@ void Judge::violation(std::string_view invariant, std::string what) {
     found_ = Violation{std::string(invariant), std::move(what)};
 }
 
-// --- the store ---------------------------------------------------------------------------------------------------------
+// --- the store
+// ---------------------------------------------------------------------------------------------------------
 
 void Judge::seen(const Snapshot& snapshot) {
     const auto value = [&](const char* key) -> const std::string* {
@@ -67,7 +73,8 @@ void Judge::seen(const Snapshot& snapshot) {
     const auto* failover = value("failover");
     if (request_pending_ && failover == nullptr) request_gone_ = clock_.now();
     request_pending_ = failover != nullptr;
-    if (const auto request = parse_failover(failover == nullptr ? "" : *failover); failover != nullptr && request)
+    if (const auto request = parse_failover(failover == nullptr ? "" : *failover);
+        failover != nullptr && request)
         forced_candidate_ = request->leader.empty() ? request->candidate.text() : "";
     const auto* sync = value("sync");
     const std::string sync_text = sync == nullptr ? "" : *sync;
@@ -76,8 +83,10 @@ void Judge::seen(const Snapshot& snapshot) {
         const auto record = parse_sync(sync_text);
         sync_ = record ? *record : SyncRecord{};
         trace_.note(Trace::kNobody, "sync record", sync_.standbys.size(), [&] { return sync_text_; });
-        if (sync_.empty()) promise_ = 0;
-        else if (promise_ == 0) promise_ = ++promises_;
+        if (sync_.empty())
+            promise_ = 0;
+        else if (promise_ == 0)
+            promise_ = ++promises_;
     }
     const auto* name = value("leader");
     const auto leader = name == nullptr ? std::nullopt : member_number(*name);
@@ -88,10 +97,12 @@ void Judge::seen(const Snapshot& snapshot) {
                 [&] { return name == nullptr ? "none" : *name; });
     if (!before || paused() || failsafe_) return;
     const Server& old = *servers_[static_cast<std::size_t>(*before)];
-    if (old.writable()) violation(kLease, fmt::format("{} takes writes, and its leader record is gone", old.name()));
+    if (old.writable())
+        violation(kLease, fmt::format("{} takes writes, and its leader record is gone", old.name()));
 }
 
-// --- PostgreSQL --------------------------------------------------------------------------------------------------------
+// --- PostgreSQL
+// --------------------------------------------------------------------------------------------------------
 
 void Judge::check_alone(const Server& server) {
     if (paused()) return;
@@ -103,7 +114,8 @@ void Judge::check_alone(const Server& server) {
 void Judge::opened(Server& server) {
     check_alone(server);
     // A forced failover may lose commits.
-    const bool forced = forced_candidate_ == server.name() && (request_pending_ || clock_.now() - request_gone_ < seconds(10));
+    const bool forced = forced_candidate_ == server.name() &&
+                        (request_pending_ || clock_.now() - request_gone_ < seconds(10));
     if (forced && promise_ != 0) promise_ = ++promises_;
     check_choice(server);
     check_history(server, "when it opened");
@@ -116,14 +128,15 @@ void Judge::check_history(const Server& server, std::string_view how) {
             if (!std::exchange(commit.lost, true)) ++lost_;
             continue;
         }
-        return violation(kNothingLost, fmt::format("the commit that {} acknowledged {} ago is not in the history of {} {}",
-                                                   servers_[static_cast<std::size_t>(commit.member)]->name(),
-                                                   to_text(clock_.now() - commit.at), server.name(), how));
+        return violation(kNothingLost,
+                         fmt::format("the commit that {} acknowledged {} ago is not in the history of {} {}",
+                                     servers_[static_cast<std::size_t>(commit.member)]->name(),
+                                     to_text(clock_.now() - commit.at), server.name(), how));
     }
 }
 
-// Without synchronous replication a failover may lose what no candidate has; it may not pass over a candidate that is
-// well, could be asked, and has more.
+// Without synchronous replication a failover may lose what no candidate has; it may not pass over a candidate
+// that is well, could be asked, and has more.
 void Judge::check_choice(const Server& server) {
     if (sync_mode_ || promise_ != 0 || paused()) return;
     const auto now = clock_.now();
@@ -135,9 +148,12 @@ void Judge::check_choice(const Server& server) {
     for (const Server* other : servers_) {
         if (other == &server || !other->standby() || !well(*other)) continue;
         for (const auto& commit : acknowledgements_) {
-            if (commit.lost || now - commit.at < seconds(8) || server.disk().wal.holds(commit.place, commit.id)) continue;
+            if (commit.lost || now - commit.at < seconds(8) ||
+                server.disk().wal.holds(commit.place, commit.id))
+                continue;
             if (other->disk().wal.holds(commit.place, commit.id))
-                return violation(kBestCandidate, fmt::format("{} leads without a commit that {} has", server.name(), other->name()));
+                return violation(kBestCandidate, fmt::format("{} leads without a commit that {} has",
+                                                             server.name(), other->name()));
         }
     }
 }
@@ -149,7 +165,8 @@ void Judge::acknowledged(Server& server, std::size_t place, int client, bool wai
     const bool promised = promise_ != 0 && sync_.leader == MemberName(server.name());
     acknowledgements_.push_back({record.id, place, clock_.now(), server.member(), promised ? promise_ : 0});
     trace_.note(server.member(), "acknowledged", record.value, [&] {
-        return fmt::format("{}{}{}", record.value, waited ? " after a standby" : "", promised ? " (promised)" : "");
+        return fmt::format("{}{}{}", record.value, waited ? " after a standby" : "",
+                           promised ? " (promised)" : "");
     });
     last_acknowledged_[client] = clock_.now();
     if (on_client) on_client(client, true);
@@ -163,18 +180,24 @@ void Judge::new_timeline(Server& server, Timeline timeline) {
     if (timeline.value == 1) return;  // a new cluster
     const auto [it, fresh] = timelines_.emplace(timeline.value, server.member());
     if (fresh) return;
-    violation(kTimelineOnce, fmt::format("{} creates timeline {}, and m{} has created it before", server.name(), timeline.value, it->second + 1));
+    violation(kTimelineOnce, fmt::format("{} creates timeline {}, and m{} has created it before",
+                                         server.name(), timeline.value, it->second + 1));
 }
 
 void Judge::promoting(Server& server) {
     if (paused()) return;
     if (leader_ != server.member())
-        violation(kPromote, fmt::format("{} promotes while the leader record says {}", server.name(), leader_ ? fmt::format("m{}", *leader_ + 1) : "none"));
+        violation(kPromote, fmt::format("{} promotes while the leader record says {}", server.name(),
+                                        leader_ ? fmt::format("m{}", *leader_ + 1) : "none"));
 }
 
-void Judge::exited(int member, const std::string& why) { violation(kNoExit, fmt::format("m{} exits: {}", member + 1, why)); }
+void Judge::exited(int member, const std::string& why) {
+    violation(kNoExit, fmt::format("m{} exits: {}", member + 1, why));
+}
 
-void Judge::check_at_rest(const Server& leader) { check_history(leader, "at the end"); }
+void Judge::check_at_rest(const Server& leader) {
+    check_history(leader, "at the end");
+}
 
 Instant Judge::last_acknowledged(int client) const {
     const auto it = last_acknowledged_.find(client);

@@ -1,9 +1,11 @@
-// The judge: looks at the whole world after every event that matters, and says when something happened that never may.
+// The judge: looks at the whole world after every event that matters, and says when something happened that
+// never may.
 //
-// It knows the truth (every record's identity, the store's records, who is writable), which no member does. The
-// invariants are those of DESIGN.md 3.7 as far as they bind the lease policy; each has a name, the first broken one ends
-// the run. What the lease policy does not promise is excused here and nowhere else: asynchronous commits that no
-// candidate has, a paused cluster, an operator's failover to a member that is not synchronous.
+// It knows the truth (every record's identity, the store's records, who is writable), which no member does.
+// The invariants are those of DESIGN.md 3.7 as far as they bind the lease policy; each has a name, the first
+// broken one ends the run. What the lease policy does not promise is excused here and nowhere else:
+// asynchronous commits that no candidate has, a paused cluster, an operator's failover to a member that is
+// not synchronous.
 #pragma once
 
 #include <map>
@@ -24,7 +26,7 @@ struct Violation {
 };
 
 class Judge final : public Witness {
- public:
+  public:
     Judge(VirtualClock& clock, Trace& trace, int members);
     void watch(Store& store, std::vector<Server*> servers);
 
@@ -52,7 +54,7 @@ class Judge final : public Witness {
     Instant last_acknowledged(int client) const;
     std::function<void(int client, bool)> on_client;  // a client's commit has ended
 
- private:
+  private:
     struct Acknowledged {
         std::uint64_t id;
         std::size_t place;
@@ -82,7 +84,7 @@ class Judge final : public Witness {
     bool failsafe_ = false;
     bool sync_mode_ = false;
     Instant resumed_;
-    std::uint64_t promise_ = 0;    // the current period, while a sync record is in force
+    std::uint64_t promise_ = 0;  // the current period, while a sync record is in force
     std::uint64_t promises_ = 0;
     std::string forced_candidate_;  // of an operator's latest failover (no switchover)
     bool request_pending_ = false;

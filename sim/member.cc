@@ -11,7 +11,7 @@ namespace {
 
 // An agent's log goes into the trace.
 class TraceLog final : public Log {
- public:
+  public:
     TraceLog(Trace& trace, int member) : trace_(trace), member_(member) {}
     void write(const LogEvent& event) override {
         trace_.note(member_, event.name, event.text.size(), [&] {
@@ -21,7 +21,7 @@ class TraceLog final : public Log {
         });
     }
 
- private:
+  private:
     Trace& trace_;
     int member_;
 };
@@ -56,19 +56,31 @@ struct Brain {
     std::unique_ptr<agent::Agent> agent;
 
     Brain(World& world, Server& server, const Duration& wall_error, int members, const Rest& rest)
-        : gate(std::make_shared<Gate>()), clock(world.clock, gate, wall_error), dice(world.dice.fork()), postgres(world, server, gate),
-          peers(world.clock, world.network, server.member(), members, gate, rest), log(world.trace, server.member()) {}
+        : gate(std::make_shared<Gate>()),
+          clock(world.clock, gate, wall_error),
+          dice(world.dice.fork()),
+          postgres(world, server, gate),
+          peers(world.clock, world.network, server.member(), members, gate, rest),
+          log(world.trace, server.member()) {}
     ~Brain() { gate->close(); }
     Brain(const Brain&) = delete;
     Brain& operator=(const Brain&) = delete;
 };
 
-Member::Member(World& world, Judge& judge, Store& store, const StoreHealth& health, const Settings& settings, int number, Rest rest)
-    : world_(world), judge_(judge), settings_(settings), number_(number), rest_(std::move(rest)), server_(world, number),
+Member::Member(World& world, Judge& judge, Store& store, const StoreHealth& health, const Settings& settings,
+               int number, Rest rest)
+    : world_(world),
+      judge_(judge),
+      settings_(settings),
+      number_(number),
+      rest_(std::move(rest)),
+      server_(world, number),
       store_(store, world.clock, world.network, health, world.dice.fork(), number) {}
 Member::~Member() = default;
 
-bool Member::thinking() const { return brain_ && brain_->gate->alive() && !brain_->gate->stopped(); }
+bool Member::thinking() const {
+    return brain_ && brain_->gate->alive() && !brain_->gate->stopped();
+}
 
 void Member::start_brain() {
     if (brain_ || !on_ || !server_.guard_alive()) return;
@@ -86,7 +98,8 @@ void Member::start_brain() {
             if (life == life_) start_brain_soon(seconds(5));
         });
     };
-    brain_->agent = std::make_unique<agent::Agent>(config_of(number_, settings_), ports, std::move(exit), settings_.decide);
+    brain_->agent = std::make_unique<agent::Agent>(config_of(number_, settings_), ports, std::move(exit),
+                                                   settings_.decide);
     brain_->agent->start();
 }
 
@@ -155,9 +168,10 @@ void Member::power_on() {
 
 bool Member::handle(HttpRequest request, std::move_only_function<void(HttpResponse)> reply) {
     if (!on_ || !brain_) return false;
-    brain_->gate->run([this, gate = brain_->gate, request = std::move(request), reply = std::move(reply)]() mutable {
-        if (gate->alive()) brain_->agent->handle(std::move(request), std::move(reply));
-    });
+    brain_->gate->run(
+        [this, gate = brain_->gate, request = std::move(request), reply = std::move(reply)]() mutable {
+            if (gate->alive()) brain_->agent->handle(std::move(request), std::move(reply));
+        });
     return true;
 }
 

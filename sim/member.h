@@ -1,4 +1,5 @@
-// One machine of the cluster: its instance and guard, and the brain (the very agent of the program) that comes and goes.
+// One machine of the cluster: its instance and guard, and the brain (the very agent of the program) that
+// comes and goes.
 #pragma once
 
 #include <map>
@@ -16,13 +17,14 @@ namespace pgherd::sim {
 struct Brain;
 
 class Member {
- public:
+  public:
     struct Settings {
         int members = 3;
         JsonObject dcs;
         agent::Decide decide;
     };
-    Member(World& world, Judge& judge, Store& store, const StoreHealth& health, const Settings& settings, int number, Rest rest);
+    Member(World& world, Judge& judge, Store& store, const StoreHealth& health, const Settings& settings,
+           int number, Rest rest);
     ~Member();
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
@@ -34,17 +36,17 @@ class Member {
     bool thinking() const;  // the brain is there and not stopped
 
     void start_brain();
-    void kill_brain();      // the guard starts a new one
-    void stop_brain();      // SIGSTOP
+    void kill_brain();  // the guard starts a new one
+    void stop_brain();  // SIGSTOP
     void continue_brain();
-    void kill_guard();      // everything ends with it; systemd starts it again
+    void kill_guard();  // everything ends with it; systemd starts it again
     void power_off();
     void power_on();
     void set_wall_error(Duration error) { wall_error_ = error; }
     // The REST API. False: nobody listens.
     bool handle(HttpRequest request, std::move_only_function<void(HttpResponse)> reply);
 
- private:
+  private:
     void end_brain();
     void start_brain_soon(Duration delay);
 

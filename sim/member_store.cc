@@ -26,13 +26,16 @@ void MemberStore::ask(bool write, Instant deadline, Done<T> done, Request reques
     call->deadline = clock_.call_at(deadline, [call, write] {
         // A timer must not be destroyed by its own call.
         auto answer = std::exchange(call->done, nullptr);
-        if (answer) answer(fail(ErrorCode::timeout, "the store does not answer", write ? Certainty::maybe_done : Certainty::not_done));
+        if (answer)
+            answer(fail(ErrorCode::timeout, "the store does not answer",
+                        write ? Certainty::maybe_done : Certainty::not_done));
     });
     if (!reached()) return;
     clock_.after(delay(), [this, call, request = std::move(request)]() mutable {
         if (health_.refusing) {
             return clock_.after(network_.delay(), [this, call] {
-                if (network_.hears(member_, network_.store())) call->answer(fail(ErrorCode::unavailable, "the store refuses"));
+                if (network_.hears(member_, network_.store()))
+                    call->answer(fail(ErrorCode::unavailable, "the store refuses"));
             });
         }
         if (!reached()) return;
@@ -46,13 +49,16 @@ void MemberStore::ask(bool write, Instant deadline, Done<T> done, Request reques
 }
 
 void MemberStore::load(Instant deadline, Done<SnapshotPtr> done) {
-    ask<SnapshotPtr>(false, deadline, std::move(done), [this, deadline](Done<SnapshotPtr> answer) { store_.load(deadline, std::move(answer)); });
+    ask<SnapshotPtr>(false, deadline, std::move(done), [this, deadline](Done<SnapshotPtr> answer) {
+        store_.load(deadline, std::move(answer));
+    });
 }
 
 void MemberStore::swap(Swap swap, Instant deadline, Done<Revision> done) {
-    ask<Revision>(true, deadline, std::move(done), [this, swap = std::move(swap)](Done<Revision> answer) mutable {
-        store_.swap(std::move(swap), clock_.now() + seconds(10), std::move(answer));
-    });
+    ask<Revision>(true, deadline, std::move(done),
+                  [this, swap = std::move(swap)](Done<Revision> answer) mutable {
+                      store_.swap(std::move(swap), clock_.now() + seconds(10), std::move(answer));
+                  });
 }
 
 void MemberStore::grant(Duration ttl, Instant deadline, Done<LeaseId> done) {
@@ -73,12 +79,14 @@ void MemberStore::revoke(LeaseId lease, Instant deadline, Done<void> done) {
     });
 }
 
-// --- watches -----------------------------------------------------------------------------------------------------------
+// --- watches
+// -----------------------------------------------------------------------------------------------------------
 
 // What connects a watch of the store with the agent that watches.
 class MemberStore::Feed final : public Watch, public std::enable_shared_from_this<MemberStore::Feed> {
- public:
-    Feed(MemberStore& owner, Seen seen) : owner_(owner), gate_(owner.gate_), seen_(std::make_shared<Seen>(std::move(seen))) {}
+  public:
+    Feed(MemberStore& owner, Seen seen)
+        : owner_(owner), gate_(owner.gate_), seen_(std::make_shared<Seen>(std::move(seen))) {}
 
     void begin() {
         watch_ = owner_.store_.watch([self = weak_from_this()](Result<SnapshotPtr> snapshot) {
@@ -95,7 +103,7 @@ class MemberStore::Feed final : public Watch, public std::enable_shared_from_thi
         ended_ = true;
     }
 
- private:
+  private:
     bool connected() const { return owner_.reached() && owner_.heard() && !owner_.health_.refusing; }
     bool stalled() const {
         const auto& until = owner_.health_.watch_stalled_until;
@@ -158,13 +166,13 @@ namespace {
 // The agent's end of a feed: the feed may be in the middle of a call when the agent lets go of it.
 template <class FeedPtr>
 class Handle final : public Watch {
- public:
+  public:
     explicit Handle(FeedPtr feed) : feed_(std::move(feed)) {}
     ~Handle() override { feed_->end(); }
     Handle(const Handle&) = delete;
     Handle& operator=(const Handle&) = delete;
 
- private:
+  private:
     FeedPtr feed_;
 };
 

@@ -1,8 +1,9 @@
-// The store as one member reaches it: over the simulated network, with everything that can go wrong on the way.
+// The store as one member reaches it: over the simulated network, with everything that can go wrong on the
+// way.
 //
-// The store itself (any Store, in a run the simulated one) answers at once; here requests and answers take time, are lost,
-// or arrive after the caller has given up, which is what makes a write maybe-done. A watch that is cut off says so after a
-// while, catches up when the network heals, and can stall without a word.
+// The store itself (any Store, in a run the simulated one) answers at once; here requests and answers take
+// time, are lost, or arrive after the caller has given up, which is what makes a write maybe-done. A watch
+// that is cut off says so after a while, catches up when the network heals, and can stall without a word.
 #pragma once
 
 #include <memory>
@@ -16,16 +17,17 @@ namespace pgherd::sim {
 
 // What ails the store, for everybody.
 struct StoreHealth {
-    bool down = false;            // nothing answers
-    bool refusing = false;        // says "unavailable" at once
-    double late = 0;              // chance that a request or its answer takes seconds
-    double lost_answer = 0;       // chance that an answer gets lost
+    bool down = false;                         // nothing answers
+    bool refusing = false;                     // says "unavailable" at once
+    double late = 0;                           // chance that a request or its answer takes seconds
+    double lost_answer = 0;                    // chance that an answer gets lost
     std::vector<Instant> watch_stalled_until;  // by member
 };
 
 class MemberStore final : public Store {
- public:
-    MemberStore(Store& store, VirtualClock& clock, Network& network, const StoreHealth& health, Dice dice, int member)
+  public:
+    MemberStore(Store& store, VirtualClock& clock, Network& network, const StoreHealth& health, Dice dice,
+                int member)
         : store_(store), clock_(clock), network_(network), health_(health), dice_(dice), member_(member) {}
     // Requests outlive the brain that sent them; answers go to the brain that lives now, if it asked.
     void serve(GatePtr gate) { gate_ = std::move(gate); }
@@ -38,7 +40,7 @@ class MemberStore final : public Store {
     void revoke(LeaseId lease, Instant deadline, Done<void> done) override;
     std::string describe() const override { return "simulated store"; }
 
- private:
+  private:
     class Feed;
     template <class T>
     struct Call;
@@ -46,7 +48,11 @@ class MemberStore final : public Store {
     void ask(bool write, Instant deadline, Done<T> done, Request request);
     bool reached() const { return !health_.down && network_.hears(network_.store(), member_); }
     bool heard() const { return !health_.down && network_.hears(member_, network_.store()); }
-    Duration delay() { return dice_.chance(health_.late) ? dice_.between(std::chrono::milliseconds(200), std::chrono::seconds(6)) : network_.delay(); }
+    Duration delay() {
+        return dice_.chance(health_.late)
+                   ? dice_.between(std::chrono::milliseconds(200), std::chrono::seconds(6))
+                   : network_.delay();
+    }
 
     Store& store_;
     VirtualClock& clock_;

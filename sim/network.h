@@ -1,8 +1,8 @@
 // The network: which machine hears which, one direction at a time, and how long a message takes.
 //
-// Machines are the members (0 … n-1) and the store (n). Cuts are counted, so that two faults may cut the same link and the
-// first to heal does not heal the other. A message that meets a cut is lost, as a caller sees it; streams (replication)
-// look again when something has healed.
+// Machines are the members (0 … n-1) and the store (n). Cuts are counted, so that two faults may cut the same
+// link and the first to heal does not heal the other. A message that meets a cut is lost, as a caller sees
+// it; streams (replication) look again when something has healed.
 #pragma once
 
 #include <functional>
@@ -13,8 +13,9 @@
 namespace pgherd::sim {
 
 class Network {
- public:
-    Network(int members, Dice dice) : size_(members + 1), cuts_(static_cast<std::size_t>(size_ * size_)), dice_(dice) {}
+  public:
+    Network(int members, Dice dice)
+        : size_(members + 1), cuts_(static_cast<std::size_t>(size_ * size_)), dice_(dice) {}
 
     int store() const { return size_ - 1; }
     bool hears(int to, int from) const { return to == from || cuts_[index(from, to)] == 0; }
@@ -35,7 +36,7 @@ class Network {
     Duration delay() { return dice_.about(std::chrono::microseconds(400)); }
     void on_change(std::function<void()> then) { then_ = std::move(then); }
 
- private:
+  private:
     std::size_t index(int from, int to) const { return static_cast<std::size_t>(from * size_ + to); }
     void changed() {
         if (then_) then_();

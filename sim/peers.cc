@@ -27,7 +27,8 @@ int member_of(const std::string& api_url, int members) {
 
 }  // namespace
 
-void SimPeers::send(const std::string& api_url, HttpRequest request, Instant deadline, Done<HttpResponse> done) {
+void SimPeers::send(const std::string& api_url, HttpRequest request, Instant deadline,
+                    Done<HttpResponse> done) {
     auto question = std::make_shared<Question>();
     question->done = gate_->through(std::move(done));
     question->deadline = clock_.call_at(deadline, [question] {
@@ -37,13 +38,14 @@ void SimPeers::send(const std::string& api_url, HttpRequest request, Instant dea
     const int peer = member_of(api_url, members_);
     if (peer < 0 || !network_.hears(peer, member_)) return;
     request.peer_address = host_of(member_);
-    clock_.after(network_.delay(), [&clock = clock_, &network = network_, rest = rest_, here = member_, peer, question,
-                                    request = std::move(request)]() mutable {
+    clock_.after(network_.delay(), [&clock = clock_, &network = network_, rest = rest_, here = member_, peer,
+                                    question, request = std::move(request)]() mutable {
         if (!network.hears(peer, here)) return;
         const auto back = [&clock, &network, here, peer, question](Result<HttpResponse> response) {
-            clock.after(network.delay(), [&network, here, peer, question, response = std::move(response)]() mutable {
-                if (network.hears(here, peer)) question->answer(std::move(response));
-            });
+            clock.after(network.delay(),
+                        [&network, here, peer, question, response = std::move(response)]() mutable {
+                            if (network.hears(here, peer)) question->answer(std::move(response));
+                        });
         };
         if (!rest(peer, std::move(request), back)) back(fail(ErrorCode::unavailable, "connection refused"));
     });
@@ -53,28 +55,32 @@ void SimPeers::ask(const std::string& api_url, Instant deadline, Done<PeerStatus
     HttpRequest request;
     request.method = "GET";
     request.path = "/patroni";
-    send(api_url, std::move(request), deadline, [done = std::move(done)](Result<HttpResponse> response) mutable {
-        if (!response) return done(std::unexpected(response.error()));
-        done(parse_peer_status(response->body));
-    });
+    send(api_url, std::move(request), deadline,
+         [done = std::move(done)](Result<HttpResponse> response) mutable {
+             if (!response) return done(std::unexpected(response.error()));
+             done(parse_peer_status(response->body));
+         });
 }
 
-void SimPeers::failsafe(const std::string& api_url, FailsafeMessage message, Instant deadline, Done<FailsafeAnswer> done) {
+void SimPeers::failsafe(const std::string& api_url, FailsafeMessage message, Instant deadline,
+                        Done<FailsafeAnswer> done) {
     HttpRequest request;
     request.method = "POST";
     request.path = "/failsafe";
     request.body = write_failsafe_message(message);
     request.headers["content-length"] = std::to_string(request.body.size());
     request.headers["content-type"] = "application/json";
-    send(api_url, std::move(request), deadline, [done = std::move(done)](Result<HttpResponse> response) mutable {
-        if (!response) return done(std::unexpected(response.error()));
-        if (response->status != 200) return done(fail(ErrorCode::conflict, "the peer does not accept: " + response->body));
-        FailsafeAnswer answer;
-        for (const auto& [name, value] : response->headers)
-            if (iequals(name, "lsn"))
-                if (const auto lsn = parse_uint(value)) answer.position = Lsn{*lsn};
-        done(answer);
-    });
+    send(api_url, std::move(request), deadline,
+         [done = std::move(done)](Result<HttpResponse> response) mutable {
+             if (!response) return done(std::unexpected(response.error()));
+             if (response->status != 200)
+                 return done(fail(ErrorCode::conflict, "the peer does not accept: " + response->body));
+             FailsafeAnswer answer;
+             for (const auto& [name, value] : response->headers)
+                 if (iequals(name, "lsn"))
+                     if (const auto lsn = parse_uint(value)) answer.position = Lsn{*lsn};
+             done(answer);
+         });
 }
 
 }  // namespace pgherd::sim

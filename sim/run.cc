@@ -40,8 +40,10 @@ Shape draw_shape(Dice& dice, int members) {
     if (draw > 0.4) mode = "on";
     if (draw > 0.65) mode = "strict";
     if (draw > 0.8) mode = "quorum";
-    if (mode == "quorum") shape.dcs["synchronous_mode"] = "quorum";
-    else if (mode != "off") shape.dcs["synchronous_mode"] = true;
+    if (mode == "quorum")
+        shape.dcs["synchronous_mode"] = "quorum";
+    else if (mode != "off")
+        shape.dcs["synchronous_mode"] = true;
     if (mode == "strict") shape.dcs["synchronous_mode_strict"] = true;
     const int nodes = mode != "off" && shape.members > 3 && dice.chance(0.5) ? 2 : 1;
     if (nodes == 2) shape.dcs["synchronous_node_count"] = 2;
@@ -57,11 +59,11 @@ Shape draw_shape(Dice& dice, int members) {
 }
 
 class Run {
- public:
+  public:
     explicit Run(const RunOptions& options);
     RunResult go();
 
- private:
+  private:
     agent::Decide deciding(const std::string& without);
     bool going() const { return !judge_.found(); }
     void run_until(Instant until);
@@ -90,12 +92,21 @@ class Run {
 };
 
 Run::Run(const RunOptions& options)
-    : options_(options), dice_(options.seed), shape_(draw_shape(dice_, options.members)), trace_(clock_, options.reading),
-      network_(shape_.members, dice_.fork()), judge_(clock_, trace_, shape_.members), world_{clock_, network_, trace_, judge_, dice_.fork()},
-      store_server_(clock_), store_dice_(dice_.fork()), store_(store_server_, clock_, store_dice_), settings_{shape_.members, shape_.dcs, deciding(options.without)},
+    : options_(options),
+      dice_(options.seed),
+      shape_(draw_shape(dice_, options.members)),
+      trace_(clock_, options.reading),
+      network_(shape_.members, dice_.fork()),
+      judge_(clock_, trace_, shape_.members),
+      world_{clock_, network_, trace_, judge_, dice_.fork()},
+      store_server_(clock_),
+      store_dice_(dice_.fork()),
+      store_(store_server_, clock_, store_dice_),
+      settings_{shape_.members, shape_.dcs, deciding(options.without)},
       clients_(world_, judge_, shape_.members, milliseconds(90)),
       faults_({world_, judge_, health_, members_, shape_.ttl}, dice_.fork()) {
-    const Rest rest = [this](int member, HttpRequest request, std::move_only_function<void(HttpResponse)> reply) {
+    const Rest rest = [this](int member, HttpRequest request,
+                             std::move_only_function<void(HttpResponse)> reply) {
         return members_[static_cast<std::size_t>(member)]->handle(std::move(request), std::move(reply));
     };
     world_.stream_timeout = dice_.between(seconds(3), seconds(12));
@@ -111,10 +122,13 @@ Run::Run(const RunOptions& options)
 
 agent::Decide Run::deciding(const std::string& without) {
     return [this, without](const ha::Observation& seen, const ha::Memory& memory) {
-        auto decision = without.empty() ? ha::decide(seen, memory) : ha::decide_without(without, seen, memory);
+        auto decision =
+            without.empty() ? ha::decide(seen, memory) : ha::decide_without(without, seen, memory);
         const auto it = result_.rules.find(decision.rule);
-        if (it == result_.rules.end()) result_.rules.emplace(decision.rule, 1);
-        else ++it->second;
+        if (it == result_.rules.end())
+            result_.rules.emplace(decision.rule, 1);
+        else
+            ++it->second;
         return decision;
     };
 }
@@ -124,7 +138,8 @@ void Run::run_until(Instant until) {
 }
 
 void Run::wait_for_cluster() {
-    for (const auto& member : members_) clock_.after(dice_.between(Duration{}, milliseconds(500)), [&member] { member->start_brain(); });
+    for (const auto& member : members_)
+        clock_.after(dice_.between(Duration{}, milliseconds(500)), [&member] { member->start_brain(); });
     clients_.start();
     if (dice_.chance(0.25)) return;  // faults may strike while the cluster is being made, too
     const auto limit = clock_.now() + seconds(60);
@@ -143,7 +158,8 @@ const char* Run::restless() const {
         if (&server == &primary) continue;
         if (!server.standby()) return "a member is no running standby";
         if (!server.streaming()) return "a standby does not stream";
-        if (server.disk().wal.timeline() != primary.disk().wal.timeline()) return "a standby is on another timeline";
+        if (server.disk().wal.timeline() != primary.disk().wal.timeline())
+            return "a standby is on another timeline";
     }
     return nullptr;
 }
@@ -162,11 +178,14 @@ void Run::live_on() {
         result_.to_rest = clock_.now() - begin;
         if (clock_.now() > limit) {
             std::string state;
-            for (const auto& member : members_) state += fmt::format("\n    {}: {}", member->server().name(), member->server().describe());
-            return judge_.violation(kRest, fmt::format("{} after {}{}", why == nullptr ? "still moving" : why, to_text(clock_.now() - begin), state));
+            for (const auto& member : members_)
+                state += fmt::format("\n    {}: {}", member->server().name(), member->server().describe());
+            return judge_.violation(kRest, fmt::format("{} after {}{}", why == nullptr ? "still moving" : why,
+                                                       to_text(clock_.now() - begin), state));
         }
         if (judge_.paused() && (clock_.now() - begin) / seconds(1) % 10 == 9)
-            faults_.request(static_cast<int>(dice_.below(members_.size())), "PATCH", "/config", {{"pause", nullptr}});
+            faults_.request(static_cast<int>(dice_.below(members_.size())), "PATCH", "/config",
+                            {{"pause", nullptr}});
     }
     if (going()) judge_.check_at_rest(members_[static_cast<std::size_t>(*judge_.leader())]->server());
 }
@@ -196,6 +215,8 @@ RunResult Run::go() {
 
 }  // namespace
 
-RunResult run(const RunOptions& options) { return Run(options).go(); }
+RunResult run(const RunOptions& options) {
+    return Run(options).go();
+}
 
 }  // namespace pgherd::sim

@@ -20,7 +20,8 @@ void Trace::mix(int member, std::string_view what, std::uint64_t number) {
 
 void Trace::write(int member, std::string_view what, const std::string& text) {
     const double seconds = std::chrono::duration<double>(clock_.now() - origin_).count();
-    auto line = fmt::format("{:10.4f}  {:<3} {:<22} {}", seconds, member == kNobody ? "-" : fmt::format("m{}", member + 1), what, text);
+    auto line = fmt::format("{:10.4f}  {:<3} {:<22} {}", seconds,
+                            member == kNobody ? "-" : fmt::format("m{}", member + 1), what, text);
     if (reading_ == Reading::everything) {
         std::puts(line.c_str());
         return;

@@ -1,7 +1,7 @@
 // What happened in a run: a hash of every event, and the last of them as text when somebody wants to read.
 //
-// The hash is what proves that a seed repeats. Text is built only while `reading`, because building it costs more than
-// everything else; a violation is read by running its seed once more.
+// The hash is what proves that a seed repeats. Text is built only while `reading`, because building it costs
+// more than everything else; a violation is read by running its seed once more.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 namespace pgherd::sim {
 
 class Trace {
- public:
+  public:
     enum class Reading { nothing, tail, everything };  // `everything` goes to the standard output at once
 
     Trace(const Clock& clock, Reading reading) : clock_(clock), origin_(clock.now()), reading_(reading) {}
@@ -37,7 +37,7 @@ class Trace {
     const std::deque<std::string>& tail() const { return tail_; }
     static constexpr std::size_t kTail = 80;
 
- private:
+  private:
     void mix(int member, std::string_view what, std::uint64_t number);
     void write(int member, std::string_view what, const std::string& text);
 

@@ -19,13 +19,17 @@ constexpr std::string_view kForeign = "a foreign data directory is never touched
 
 }  // namespace
 
-// --- the frame of an operation -----------------------------------------------------------------------------------------
+// --- the frame of an operation
+// -----------------------------------------------------------------------------------------
 
 bool Server::begin(std::string_view operation, Done<void>& done) {
     world_.trace.note(member_, operation, 0, [this] { return describe(); });
     if (busy_) {
-        world_.witness.violation(kOneAtATime, fmt::format("{} asks for {} while {} runs", name(), operation, operation_));
-        world_.clock.post([done = std::move(done)]() mutable { done(fail(ErrorCode::conflict, "another operation is running")); });
+        world_.witness.violation(kOneAtATime,
+                                 fmt::format("{} asks for {} while {} runs", name(), operation, operation_));
+        world_.clock.post([done = std::move(done)]() mutable {
+            done(fail(ErrorCode::conflict, "another operation is running"));
+        });
         return false;
     }
     busy_ = true;
@@ -36,8 +40,9 @@ bool Server::begin(std::string_view operation, Done<void>& done) {
 
 void Server::finish(Status status) {
     if (!busy_) return;
-    world_.trace.note(member_, status ? "operation done" : "operation failed", 0,
-                      [&] { return fmt::format("{}{}", operation_, status ? "" : ": " + status.error().message); });
+    world_.trace.note(member_, status ? "operation done" : "operation failed", 0, [&] {
+        return fmt::format("{}{}", operation_, status ? "" : ": " + status.error().message);
+    });
     busy_ = false;
     safepoint_ = nullptr;
     if (auto done = std::exchange(done_, nullptr)) done(std::move(status));
@@ -58,7 +63,8 @@ Status Server::may_fill() const {
         return fail(ErrorCode::conflict, "the data directory is foreign");
     }
     if (process_ != Process::stopped) return fail(ErrorCode::conflict, "the server is running");
-    if (disk_.directory == DataDirectory::valid) return fail(ErrorCode::conflict, "the data directory is not empty");
+    if (disk_.directory == DataDirectory::valid)
+        return fail(ErrorCode::conflict, "the data directory is not empty");
     return {};
 }
 
@@ -70,11 +76,13 @@ Status Server::may_lead() const {
 
 Server* Server::reachable(const Upstream& upstream) const {
     Server* server = world_.at(upstream.host);
-    if (server == nullptr || server == this || !world_.network.both_ways(member_, server->member_)) return nullptr;
+    if (server == nullptr || server == this || !world_.network.both_ways(member_, server->member_))
+        return nullptr;
     return server->process_ == Process::running && !server->ending_ ? server : nullptr;
 }
 
-// --- filling a directory -----------------------------------------------------------------------------------------------
+// --- filling a directory
+// -----------------------------------------------------------------------------------------------
 
 void Server::bootstrap(Done<void> done) {
     if (!begin("bootstrap", done)) return;
@@ -119,7 +127,8 @@ void Server::clone(const Upstream& source, Done<void> done) {
     const auto run = reachable(source)->run_;
     aside(world_.dice.about(milliseconds(700)), [this, source, run] {
         const Server* from = reachable(source);
-        if (from == nullptr || from->run_ != run) return finish(fail("the connection to " + source.host + " broke"));
+        if (from == nullptr || from->run_ != run)
+            return finish(fail("the connection to " + source.host + " broke"));
         disk_.newest_known = Timeline{1};
         copy_from(*from);
         disk_.slots.clear();
@@ -144,15 +153,18 @@ void Server::quarantine(Done<void> done) {
     });
 }
 
-// --- pg_rewind ---------------------------------------------------------------------------------------------------------
+// --- pg_rewind
+// ---------------------------------------------------------------------------------------------------------
 
 void Server::rewind(const Upstream& source, Done<void> done) {
     if (!begin("rewind", done)) return;
     Status allowed{};
-    if (process_ != Process::stopped || disk_.directory != DataDirectory::valid) allowed = fail(ErrorCode::conflict, "no stopped instance here");
+    if (process_ != Process::stopped || disk_.directory != DataDirectory::valid)
+        allowed = fail(ErrorCode::conflict, "no stopped instance here");
     if (allowed && reachable(source) == nullptr) allowed = fail("cannot connect to " + source.host);
     if (!allowed) return later(milliseconds(20), [this, allowed] { finish(allowed); });
-    const bool clean = disk_.control == ControlState::shut_down || disk_.control == ControlState::shut_down_in_recovery;
+    const bool clean =
+        disk_.control == ControlState::shut_down || disk_.control == ControlState::shut_down_in_recovery;
     const auto recovery = clean ? milliseconds(0) : std::chrono::duration_cast<milliseconds>(recovery_time());
     aside(recovery + world_.dice.about(milliseconds(300)), [this, source] {
         const auto copied = rewind_to(source);
@@ -164,13 +176,15 @@ void Server::rewind(const Upstream& source, Done<void> done) {
     });
 }
 
-// pg_rewind 15: it reads the timelines from both control files, and a source that has not made a checkpoint since its
-// promotion still shows its old one. Then there is "no rewind required".
+// pg_rewind 15: it reads the timelines from both control files, and a source that has not made a checkpoint
+// since its promotion still shows its old one. Then there is "no rewind required".
 Status Server::rewind_to(const Upstream& source) {
     const Server* from = reachable(source);
     if (from == nullptr) return fail("the connection to " + source.host + " broke");
-    if (from->disk_.system_id != disk_.system_id) return fail("source and target clusters are from different systems");
-    if (disk_.control != ControlState::shut_down_in_recovery) disk_.checkpoint.timeline = disk_.wal.timeline();
+    if (from->disk_.system_id != disk_.system_id)
+        return fail("source and target clusters are from different systems");
+    if (disk_.control != ControlState::shut_down_in_recovery)
+        disk_.checkpoint.timeline = disk_.wal.timeline();
     disk_.control = disk_.standby_signal ? ControlState::shut_down_in_recovery : ControlState::shut_down;
     disk_.upstream = source;
     disk_.standby_signal = true;
@@ -189,22 +203,30 @@ Status Server::rewind_to(const Upstream& source) {
     return {};
 }
 
-// --- coming up ---------------------------------------------------------------------------------------------------------
+// --- coming up
+// ---------------------------------------------------------------------------------------------------------
 
 Duration Server::recovery_time() {
-    const bool clean = disk_.control == ControlState::shut_down || disk_.control == ControlState::shut_down_in_recovery;
+    const bool clean =
+        disk_.control == ControlState::shut_down || disk_.control == ControlState::shut_down_in_recovery;
     if (clean) return world_.dice.between(milliseconds(60), milliseconds(250));
-    return world_.dice.chance(0.03) ? world_.dice.between(seconds(2), seconds(12)) : world_.dice.between(milliseconds(100), milliseconds(1200));
+    return world_.dice.chance(0.03) ? world_.dice.between(seconds(2), seconds(12))
+                                    : world_.dice.between(milliseconds(100), milliseconds(1200));
 }
 
 void Server::start(const StartSpec& spec, Duration timeout, Done<void> done) {
     if (!begin(spec.standby ? "start as a standby" : "start as a primary", done)) return;
     Status allowed{};
-    if (process_ != Process::stopped) allowed = fail(ErrorCode::conflict, "the server is running");
-    else if (disk_.directory != DataDirectory::valid) allowed = fail(ErrorCode::conflict, "no instance here");
-    else if (!guard_alive_) allowed = fail("no guard");
-    else if (std::exchange(fail_next_, false)) allowed = fail("the server did not start");
-    else if (!spec.standby) allowed = may_lead();
+    if (process_ != Process::stopped)
+        allowed = fail(ErrorCode::conflict, "the server is running");
+    else if (disk_.directory != DataDirectory::valid)
+        allowed = fail(ErrorCode::conflict, "no instance here");
+    else if (!guard_alive_)
+        allowed = fail("no guard");
+    else if (std::exchange(fail_next_, false))
+        allowed = fail("the server did not start");
+    else if (!spec.standby)
+        allowed = may_lead();
     if (!allowed) return later(milliseconds(20), [this, allowed] { finish(allowed); });
     disk_.standby_signal = spec.standby;
     disk_.upstream = spec.standby ? spec.upstream : Upstream{};
@@ -221,11 +243,13 @@ void Server::come_up(bool as_primary, Duration timeout) {
     checkpoint_replayed_ = disk_.checkpoint;
     use_sync_names(configured_sync_names_);
     const auto duration = recovery_time();
-    if (as_primary && disk_.control != ControlState::shut_down) disk_.control = ControlState::in_crash_recovery;
+    if (as_primary && disk_.control != ControlState::shut_down)
+        disk_.control = ControlState::in_crash_recovery;
     if (!as_primary) disk_.control = ControlState::in_archive_recovery;
     later(duration, [this] { came_up(); });
     later(timeout, [this, operation = operation_] {
-        if (process_ == Process::starting && busy_ && operation_ == operation) finish(fail(ErrorCode::timeout, "the server is still starting"));
+        if (process_ == Process::starting && busy_ && operation_ == operation)
+            finish(fail(ErrorCode::timeout, "the server is still starting"));
     });
     later(seconds(1), [this] { watch_streams(); });
 }
@@ -250,7 +274,8 @@ void Server::open() {
     world_.witness.opened(*this);
 }
 
-// --- promotion ---------------------------------------------------------------------------------------------------------
+// --- promotion
+// ---------------------------------------------------------------------------------------------------------
 
 void Server::promote(Timeline claimed, Done<void> done) {
     if (!begin("promote", done)) return;
@@ -269,7 +294,8 @@ void Server::promote(Timeline claimed, Done<void> done) {
 void Server::open_new_timeline(Timeline claimed) {
     replayed_ = disk_.flushed = disk_.wal.size();
     // History files stand in for the numbers that are passed over.
-    const Timeline next = std::max(claimed, Timeline{std::max(disk_.newest_known, disk_.wal.timeline()).value + 1});
+    const Timeline next =
+        std::max(claimed, Timeline{std::max(disk_.newest_known, disk_.wal.timeline()).value + 1});
     disk_.newest_known = next;
     disk_.standby_signal = false;
     disk_.upstream = Upstream{};
@@ -277,7 +303,9 @@ void Server::open_new_timeline(Timeline claimed) {
     recovery_ = false;
     ++promotions_;
     append(0, false, next);  // end of recovery
-    world_.trace.note(member_, "promoted", next.value, [&] { return fmt::format("to timeline {} at {}", next.value, to_string(disk_.wal.end())); });
+    world_.trace.note(member_, "promoted", next.value, [&] {
+        return fmt::format("to timeline {} at {}", next.value, to_string(disk_.wal.end()));
+    });
     world_.witness.new_timeline(*this, next);
     flush();
     open();
@@ -288,7 +316,8 @@ void Server::open_new_timeline(Timeline claimed) {
     finish({});
 }
 
-// --- going down --------------------------------------------------------------------------------------------------------
+// --- going down
+// --------------------------------------------------------------------------------------------------------
 
 void Server::stop(StopMode mode, bool checkpoint, Instant deadline, Then safepoint, Done<void> done) {
     if (!begin(mode == StopMode::immediate ? "stop immediate" : "stop", done)) return;
@@ -304,7 +333,8 @@ void Server::shut_down(StopMode mode, bool checkpoint, Instant deadline) {
         });
     }
     if (ending_) return;  // gone() finishes the operation
-    if (mode == StopMode::immediate || process_ == Process::starting) return end_all(world_.dice.between(milliseconds(2), milliseconds(40)), true, std::nullopt);
+    if (mode == StopMode::immediate || process_ == Process::starting)
+        return end_all(world_.dice.between(milliseconds(2), milliseconds(40)), true, std::nullopt);
     later(std::max(deadline - world_.clock.now(), Duration{}), [this] {
         if (process_ == Process::stopping && !ending_) end_all(milliseconds(20), true, std::nullopt);
     });
@@ -318,7 +348,9 @@ void Server::shut_down(StopMode mode, bool checkpoint, Instant deadline) {
             gone(true);
         });
     }
-    if (recovery_) return end_all(world_.dice.between(milliseconds(2), milliseconds(40)), true, std::nullopt);  // half promoted
+    if (recovery_)
+        return end_all(world_.dice.between(milliseconds(2), milliseconds(40)), true,
+                       std::nullopt);  // half promoted
     const auto first = checkpoint ? world_.dice.about(milliseconds(100)) : Duration{};
     later(first, [this, checkpoint] {
         if (process_ != Process::running) return;
@@ -385,15 +417,19 @@ void Server::gone(bool told) {
     }
     restart_as_primary_.reset();
     if (!busy_ || child_running_) return;
-    if (operation_.starts_with("stop")) finish({});
-    else finish(fail("the server ended"));
+    if (operation_.starts_with("stop"))
+        finish({});
+    else
+        finish(fail("the server ended"));
 }
 
-// --- while it runs -----------------------------------------------------------------------------------------------------
+// --- while it runs
+// -----------------------------------------------------------------------------------------------------
 
 void Server::follow(const Upstream& upstream, Done<void> done) {
     if (!begin("follow", done)) return;
-    if (as_primary_) return later(milliseconds(2), [this] { finish(fail(ErrorCode::conflict, "this is a primary")); });
+    if (as_primary_)
+        return later(milliseconds(2), [this] { finish(fail(ErrorCode::conflict, "this is a primary")); });
     later(world_.dice.about(milliseconds(20)), [this, upstream] {
         if (as_primary_) return finish(fail(ErrorCode::conflict, "this is a primary"));
         disk_.upstream = upstream;
@@ -407,7 +443,9 @@ void Server::follow(const Upstream& upstream, Done<void> done) {
 
 void Server::restart(Duration, Done<void> done) {
     if (!begin("restart", done)) return;
-    if (process_ == Process::stopped) return later(milliseconds(2), [this] { finish(fail(ErrorCode::conflict, "the server is not running")); });
+    if (process_ == Process::stopped)
+        return later(milliseconds(2),
+                     [this] { finish(fail(ErrorCode::conflict, "the server is not running")); });
     restart_as_primary_ = as_primary_;
     shut_down(StopMode::fast, false, world_.clock.now() + seconds(60));
 }
@@ -432,27 +470,34 @@ void Server::checkpoint(Done<void> done) {
 void Server::set_sync_names(std::string names, Done<Lsn> done) {
     world_.trace.note(member_, "set sync names", 0, [&] { return "'" + names + "'"; });
     configured_sync_names_ = names;
-    world_.clock.after(world_.dice.about(milliseconds(8)), [this, names = std::move(names), run = run_, done = std::move(done)]() mutable {
-        if (run != run_ || process_ != Process::running) return done(fail("the server is not running"));
-        use_sync_names(names);
-        done(disk_.wal.end());
-    });
+    world_.clock.after(world_.dice.about(milliseconds(8)),
+                       [this, names = std::move(names), run = run_, done = std::move(done)]() mutable {
+                           if (run != run_ || process_ != Process::running)
+                               return done(fail("the server is not running"));
+                           use_sync_names(names);
+                           done(disk_.wal.end());
+                       });
 }
 
 void Server::sync_slots(std::set<std::string> wanted, Done<void> done) {
-    world_.clock.after(world_.dice.about(milliseconds(3)), [this, wanted = std::move(wanted), run = run_, done = std::move(done)]() mutable {
-        if (run != run_ || process_ != Process::running) return done(fail("the server is not running"));
-        for (const auto& stream : sending_)
-            if (disk_.slots.contains(stream->slot)) wanted.insert(stream->slot);  // one in use cannot be dropped
-        disk_.slots = std::move(wanted);
-        done({});
-    });
+    world_.clock.after(world_.dice.about(milliseconds(3)),
+                       [this, wanted = std::move(wanted), run = run_, done = std::move(done)]() mutable {
+                           if (run != run_ || process_ != Process::running)
+                               return done(fail("the server is not running"));
+                           for (const auto& stream : sending_)
+                               if (disk_.slots.contains(stream->slot))
+                                   wanted.insert(stream->slot);  // one in use cannot be dropped
+                           disk_.slots = std::move(wanted);
+                           done({});
+                       });
 }
 
-// --- the guard ---------------------------------------------------------------------------------------------------------
+// --- the guard
+// ---------------------------------------------------------------------------------------------------------
 
 void Server::arm(Instant deadline, Done<void> done) {
-    world_.clock.after(world_.dice.about(microseconds(150)), [this, deadline, done = std::move(done)]() mutable {
+    world_.clock.after(world_.dice.about(microseconds(150)), [this, deadline,
+                                                              done = std::move(done)]() mutable {
         if (!guard_alive_) return;
         world_.trace.note(member_, "armed", static_cast<std::uint64_t>(deadline.time_since_epoch().count()),
                           [&] { return "for " + to_text(deadline - world_.clock.now()); });

@@ -6,8 +6,10 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 void PostgresPort::on_event(Events events) {
-    server_.on_event([gate = gate_, events = std::make_shared<Events>(std::move(events)), &world = world_](PostgresEvent event) {
-        world.clock.after(world.dice.about(microseconds(100)), gate->through(Then([events, event] { (*events)(event); })));
+    server_.on_event([gate = gate_, events = std::make_shared<Events>(std::move(events)),
+                      &world = world_](PostgresEvent event) {
+        world.clock.after(world.dice.about(microseconds(100)),
+                          gate->through(Then([events, event] { (*events)(event); })));
     });
 }
 
@@ -50,13 +52,15 @@ void PostgresPort::upstream_history(const Upstream& upstream, Instant deadline, 
         });
     }
     world_.clock.after(world_.network.delay() * 3, [server, answer = std::move(answer)]() mutable {
-        if (!server->primary() && !server->standby()) return answer(fail(ErrorCode::unavailable, "connection refused"));
+        if (!server->primary() && !server->standby())
+            return answer(fail(ErrorCode::unavailable, "connection refused"));
         answer(server->history());
     });
 }
 
 void PostgresPort::pre_promote(Done<void> done) {
-    world_.clock.after(microseconds(100), [answer = gate_->through(std::move(done))]() mutable { answer({}); });
+    world_.clock.after(microseconds(100),
+                       [answer = gate_->through(std::move(done))]() mutable { answer({}); });
 }
 
 }  // namespace pgherd::sim

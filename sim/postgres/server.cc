@@ -12,7 +12,9 @@ namespace pgherd::sim {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-std::string host_of(int member) { return fmt::format("10.0.0.{}", member + 1); }
+std::string host_of(int member) {
+    return fmt::format("10.0.0.{}", member + 1);
+}
 
 Server* World::at(std::string_view host) const {
     constexpr std::string_view kPrefix = "10.0.0.";
@@ -64,7 +66,8 @@ std::size_t Server::sync_place() const {
     std::vector<std::size_t> places;
     for (std::size_t i = 0; i < sync_names_.names.size(); ++i) {
         for (const auto& stream : sending_)
-            if (stream->caught_up && sync_names_.matches(i, stream->receiver->name())) places.push_back(stream->confirmed);
+            if (stream->caught_up && sync_names_.matches(i, stream->receiver->name()))
+                places.push_back(stream->confirmed);
         if (!sync_names_.any && places.size() >= sync_names_.count) break;
     }
     if (places.size() < sync_names_.count) return 0;
@@ -102,7 +105,8 @@ void Server::use_sync_names(const std::string& names) {
     release_waiters();
 }
 
-// --- what befalls it ---------------------------------------------------------------------------------------------------
+// --- what befalls it
+// ---------------------------------------------------------------------------------------------------
 
 void Server::kill_postmaster() {
     if (process_ == Process::stopped || ending_) return;
@@ -143,14 +147,17 @@ void Server::lose_disk() {
     if (directory != DataDirectory::foreign) disk_ = Disk{};
 }
 
-void Server::put_foreign_directory() { disk_.directory = DataDirectory::foreign; }
+void Server::put_foreign_directory() {
+    disk_.directory = DataDirectory::foreign;
+}
 
 void Server::network_changed() {
     send_all();
     answer();
 }
 
-// --- what can be seen --------------------------------------------------------------------------------------------------
+// --- what can be seen
+// --------------------------------------------------------------------------------------------------
 
 UpstreamHistory Server::history() const {
     UpstreamHistory out;
@@ -165,8 +172,9 @@ UpstreamHistory Server::history() const {
 
 std::string Server::describe() const {
     constexpr std::array kNames{"stopped", "starting", "running", "stopping"};
-    return fmt::format("{} {}, timeline {} at {}{}{}{}", kNames[static_cast<std::size_t>(process_)], recovery_ ? "standby" : "primary",
-                       disk_.wal.timeline().value, to_string(disk_.wal.end_at(disk_.flushed)),
+    return fmt::format("{} {}, timeline {} at {}{}{}{}", kNames[static_cast<std::size_t>(process_)],
+                       recovery_ ? "standby" : "primary", disk_.wal.timeline().value,
+                       to_string(disk_.wal.end_at(disk_.flushed)),
                        streaming() ? " streaming from " + receiving_->sender->name() : std::string{},
                        disk_.upstream.none() ? "" : " upstream " + disk_.upstream.host,
                        sync_names_.off() ? std::string{} : " sync " + sync_names_in_force_);
@@ -186,13 +194,15 @@ PostgresState Server::observe(bool guard_only) const {
         control.checksums = true;
         out.control = control;
     }
-    constexpr std::array kProcess{Postmaster::stopped, Postmaster::starting, Postmaster::running, Postmaster::stopping};
+    constexpr std::array kProcess{Postmaster::stopped, Postmaster::starting, Postmaster::running,
+                                  Postmaster::stopping};
     out.postmaster = kProcess[static_cast<std::size_t>(process_)];
     out.crashed = crashed_;
     out.ours = process_ != Process::stopped;
     out.standby_configured = disk_.standby_signal;
     if (!disk_.upstream.none())
-        out.primary_conninfo = fmt::format("user=replicator host={} port={} application_name={}", disk_.upstream.host, disk_.upstream.port, name());
+        out.primary_conninfo = fmt::format("user=replicator host={} port={} application_name={}",
+                                           disk_.upstream.host, disk_.upstream.port, name());
     out.observed = world_.clock.now();
     if (guard_only || process_ != Process::running) return out;
 
@@ -231,7 +241,8 @@ PostgresState Server::observe(bool guard_only) const {
     for (const auto& slot : disk_.slots) {
         SlotState state;
         state.name = slot;
-        state.active = std::ranges::any_of(sending_, [&](const auto& stream) { return stream->slot == slot; });
+        state.active =
+            std::ranges::any_of(sending_, [&](const auto& stream) { return stream->slot == slot; });
         state.restart_lsn = wal.end_at(disk_.flushed);
         out.slots.push_back(std::move(state));
     }
@@ -239,7 +250,8 @@ PostgresState Server::observe(bool guard_only) const {
     out.server_version = 150000;
     out.system_id = disk_.system_id;
     out.postmaster_start_time = started_;
-    for (const auto& [timeline, lsn] : wal.switchpoints()) out.timeline_history.push_back({timeline, lsn, "no recovery target specified", "", {}});
+    for (const auto& [timeline, lsn] : wal.switchpoints())
+        out.timeline_history.push_back({timeline, lsn, "no recovery target specified", "", {}});
     return out;
 }
 

@@ -1,10 +1,12 @@
-// A model of one PostgreSQL instance with its guard: what is on its disk, what its processes do, whom it streams to and from.
+// A model of one PostgreSQL instance with its guard: what is on its disk, what its processes do, whom it
+// streams to and from.
 //
-// It follows PostgreSQL 15 where high availability depends on it: timelines and where they fork, a standby streams only
-// from a history that its own WAL is a part of (judged by timelines and LSNs, as PostgreSQL judges), FIRST and ANY in
-// synchronous_standby_names, a clean stop waits for the walsenders, a promoted server tells pg_rewind its old timeline
-// until its first checkpoint, and backends outlive a killed postmaster for a moment. No SQL, no pages, no archive; WAL is
-// kept forever. It lives as long as the machine; brains come and go (see port.h).
+// It follows PostgreSQL 15 where high availability depends on it: timelines and where they fork, a standby
+// streams only from a history that its own WAL is a part of (judged by timelines and LSNs, as PostgreSQL
+// judges), FIRST and ANY in synchronous_standby_names, a clean stop waits for the walsenders, a promoted
+// server tells pg_rewind its old timeline until its first checkpoint, and backends outlive a killed
+// postmaster for a moment. No SQL, no pages, no archive; WAL is kept forever. It lives as long as the
+// machine; brains come and go (see port.h).
 #pragma once
 
 #include <array>
@@ -30,11 +32,12 @@ class Server;
 
 // Hears what matters for the invariants (judge.h).
 class Witness {
- public:
+  public:
     virtual ~Witness() = default;
     virtual void opened(Server& server) = 0;  // it takes writes from now on
     virtual void acknowledged(Server& server, std::size_t place, int client, bool waited) = 0;
-    virtual void lost_connection(Server& server, int client) = 0;  // a commit whose outcome the client does not learn
+    virtual void lost_connection(Server& server,
+                                 int client) = 0;  // a commit whose outcome the client does not learn
     virtual void new_timeline(Server& server, Timeline timeline) = 0;
     virtual void promoting(Server& server) = 0;
     virtual void violation(std::string_view invariant, std::string what) = 0;
@@ -60,11 +63,11 @@ std::string host_of(int member);
 struct Disk {
     DataDirectory directory = DataDirectory::absent;
     SystemId system_id;
-    Wal wal;                       // records beyond `flushed` are lost in a crash
+    Wal wal;  // records beyond `flushed` are lost in a crash
     std::size_t flushed = 0;
-    Timeline newest_known{1};      // of the history files in pg_wal
+    Timeline newest_known{1};  // of the history files in pg_wal
     ControlState control = ControlState::shut_down;
-    WalPosition checkpoint;        // the latest one, or restartpoint
+    WalPosition checkpoint;  // the latest one, or restartpoint
     WalPosition min_recovery;
     bool standby_signal = false;
     Upstream upstream;
@@ -78,18 +81,18 @@ struct Stream {
     std::string slot;
     bool sender_open = true;
     bool receiver_open = true;
-    bool caught_up = false;    // only then it counts as synchronous
+    bool caught_up = false;  // only then it counts as synchronous
     bool data_under_way = false;
     bool answer_under_way = false;
-    std::size_t sent = 0;      // records
-    std::size_t confirmed = 0; // records that the standby has on disk, as the sender knows
+    std::size_t sent = 0;       // records
+    std::size_t confirmed = 0;  // records that the standby has on disk, as the sender knows
     Instant sender_heard;
     Instant receiver_heard;
 };
 using StreamPtr = std::shared_ptr<Stream>;
 
 class Server {
- public:
+  public:
     enum class Process { stopped, starting, running, stopping };
 
     Server(World& world, int member);
@@ -138,17 +141,17 @@ class Server {
     UpstreamHistory history() const;
 
     // --- what befalls it
-    void kill_postmaster();          // SIGKILL; the guard ends the backends a moment later
-    void brain_died();               // operations that are its children end with it
-    void guard_died();               // everything here dies
+    void kill_postmaster();  // SIGKILL; the guard ends the backends a moment later
+    void brain_died();       // operations that are its children end with it
+    void guard_died();       // everything here dies
     void guard_started() { guard_alive_ = true; }
-    void power_off();                // also loses what was not flushed
+    void power_off();  // also loses what was not flushed
     void lose_disk();
     void put_foreign_directory();
     void fail_next_operation() { fail_next_ = true; }
     void network_changed();
 
- private:
+  private:
     using Run = std::uint64_t;
     struct Waiter {
         std::size_t place;
@@ -173,7 +176,7 @@ class Server {
     void shut_down_primary();
     void senders_done();
     void reach_safepoint();
-    void gone(bool told);            // every process has ended
+    void gone(bool told);  // every process has ended
     void end_all(Duration within, bool told, std::optional<PostgresEvent> event);
     void close_sessions();
     void copy_from(const Server& source);
@@ -211,17 +214,17 @@ class Server {
     int member_;
     Disk disk_;
     Process process_ = Process::stopped;
-    Run run_ = 0;                // grows whenever the processes end
+    Run run_ = 0;  // grows whenever the processes end
     bool recovery_ = true;
     bool sessions_ = false;
-    bool as_primary_ = false;    // it is a primary, or is on the way to become one
+    bool as_primary_ = false;  // it is a primary, or is on the way to become one
     bool crashed_ = false;
-    bool ending_ = false;        // end_all is under way
+    bool ending_ = false;  // end_all is under way
     bool flush_planned_ = false;
     std::size_t replayed_ = 0;
     bool replay_planned_ = false;
     bool receive_flush_planned_ = false;
-    SyncNames sync_names_;       // in force
+    SyncNames sync_names_;  // in force
     std::string sync_names_in_force_;
     std::string configured_sync_names_;
     std::deque<Waiter> waiters_;
@@ -239,7 +242,7 @@ class Server {
     Done<void> done_;
     Then safepoint_;
     std::string_view operation_;
-    Run child_ = 0;              // grows whenever the brain's children are ended
+    Run child_ = 0;  // grows whenever the brain's children are ended
     bool child_running_ = false;
     bool fail_next_ = false;
     std::optional<bool> restart_as_primary_;

@@ -19,7 +19,8 @@ std::vector<std::string> tokens(std::string_view text) {
             ++i;
         } else if (c == '"') {
             std::string name;
-            for (++i; i < text.size() && !(text[i] == '"' && (i + 1 >= text.size() || text[i + 1] != '"')); ++i) {
+            for (++i; i < text.size() && !(text[i] == '"' && (i + 1 >= text.size() || text[i + 1] != '"'));
+                 ++i) {
                 if (text[i] == '"') ++i;
                 name += text[i];
             }

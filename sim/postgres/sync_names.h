@@ -1,4 +1,5 @@
-// synchronous_standby_names, as PostgreSQL's own grammar reads it. Written apart from syncrep, which it checks.
+// synchronous_standby_names, as PostgreSQL's own grammar reads it. Written apart from syncrep, which it
+// checks.
 #pragma once
 
 #include <string>
@@ -13,7 +14,8 @@ struct SyncNames {
     std::vector<std::string> names;  // in order of priority; "*" stands for everybody
 
     bool off() const { return count == 0; }
-    bool matches(std::size_t i, std::string_view application) const;  // PostgreSQL compares without regard to case
+    bool matches(std::size_t i,
+                 std::string_view application) const;  // PostgreSQL compares without regard to case
 };
 
 SyncNames read_sync_names(std::string_view text);

@@ -1,9 +1,9 @@
 // The write-ahead log of one instance, as the model needs it: a list of records, each on a timeline.
 //
-// A record's id is unique in the world and is given when the record is written. As records are only ever appended to a
-// history or copied together with all that precedes them, two logs that hold the same id at the same place agree on
-// everything before it: that is how the model knows the truth, while its PostgreSQL sees only timelines and LSNs, as the
-// real one does.
+// A record's id is unique in the world and is given when the record is written. As records are only ever
+// appended to a history or copied together with all that precedes them, two logs that hold the same id at the
+// same place agree on everything before it: that is how the model knows the truth, while its PostgreSQL sees
+// only timelines and LSNs, as the real one does.
 #pragma once
 
 #include <optional>
@@ -25,13 +25,15 @@ struct WalRecord {
 using Switchpoints = std::vector<std::pair<Timeline, Lsn>>;
 
 class Wal {
- public:
+  public:
     std::size_t size() const { return records_.size(); }
     bool empty() const { return records_.empty(); }
     const WalRecord& operator[](std::size_t i) const { return records_[i]; }
     Lsn end() const { return empty() ? Lsn{} : records_.back().end; }
     Lsn end_at(std::size_t size) const { return size == 0 ? Lsn{} : records_[size - 1].end; }
-    Timeline timeline_at(std::size_t size) const { return size == 0 ? Timeline{} : records_[size - 1].timeline; }
+    Timeline timeline_at(std::size_t size) const {
+        return size == 0 ? Timeline{} : records_[size - 1].timeline;
+    }
     Timeline timeline() const { return timeline_at(size()); }
 
     void append(const WalRecord& record) {
@@ -56,11 +58,15 @@ class Wal {
             if (old == timeline) return at;
         return std::nullopt;
     }
-    bool holds(std::size_t place, std::uint64_t id) const { return place < records_.size() && records_[place].id == id; }
+    bool holds(std::size_t place, std::uint64_t id) const {
+        return place < records_.size() && records_[place].id == id;
+    }
     // The truth: everything here is there as well.
-    bool is_prefix_of(const Wal& other) const { return empty() || other.holds(size() - 1, records_.back().id); }
+    bool is_prefix_of(const Wal& other) const {
+        return empty() || other.holds(size() - 1, records_.back().id);
+    }
 
- private:
+  private:
     std::vector<WalRecord> records_;
     Switchpoints switchpoints_;
 };

@@ -1,4 +1,5 @@
-// The model against what PostgreSQL does: timelines, who may stream from whom, synchronous commit, pg_rewind, the guard.
+// The model against what PostgreSQL does: timelines, who may stream from whom, synchronous commit, pg_rewind,
+// the guard.
 #include <gtest/gtest.h>
 
 #include "sim/postgres/server.h"
@@ -10,9 +11,11 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 class Notes final : public Witness {
- public:
+  public:
     void opened(Server&) override {}
-    void acknowledged(Server& server, std::size_t place, int, bool) override { acknowledged_.push_back(server.disk().wal[place].value); }
+    void acknowledged(Server& server, std::size_t place, int, bool) override {
+        acknowledged_.push_back(server.disk().wal[place].value);
+    }
     void lost_connection(Server&, int) override { ++lost_; }
     void new_timeline(Server&, Timeline) override {}
     void promoting(Server&) override {}
@@ -24,7 +27,7 @@ class Notes final : public Witness {
 };
 
 class Model : public testing::Test {
- protected:
+  protected:
     Model() {
         for (int i = 0; i < 3; ++i) servers_.push_back(std::make_unique<Server>(world_, i));
         for (const auto& server : servers_) world_.servers.push_back(server.get());
@@ -43,7 +46,8 @@ class Model : public testing::Test {
         return result ? *result : fail("no answer");
     }
     void arm(int i) {
-        EXPECT_TRUE(run([&](Done<void> done) { at(i).arm(clock_.now() + seconds(100000), std::move(done)); }));
+        EXPECT_TRUE(
+            run([&](Done<void> done) { at(i).arm(clock_.now() + seconds(100000), std::move(done)); }));
     }
     void bootstrap(int i) {
         arm(i);
@@ -63,7 +67,9 @@ class Model : public testing::Test {
         return run([&](Done<void> done) { at(i).promote({}, std::move(done)); });
     }
     Status stop(int i, StopMode mode = StopMode::fast) {
-        return run([&](Done<void> done) { at(i).stop(mode, false, clock_.now() + seconds(30), {}, std::move(done)); });
+        return run([&](Done<void> done) {
+            at(i).stop(mode, false, clock_.now() + seconds(30), {}, std::move(done));
+        });
     }
     Status rewind(int i, int source) {
         return run([&](Done<void> done) { at(i).rewind(from(source), std::move(done)); });

@@ -1,18 +1,18 @@
 // Whole runs: the seeds that once failed, some fresh ones, and that a seed repeats.
+#include "sim/run.h"
+
 #include <fstream>
 #include <sstream>
 
 #include <gtest/gtest.h>
-
-#include "sim/run.h"
 
 namespace pgherd::sim {
 namespace {
 
 std::string complaint(const RunOptions& options, const RunResult& result) {
     if (!result.violation) return "";
-    return result.violation->invariant + ": " + result.violation->what + "\n  repeat: pgherd-sim --seed " + std::to_string(options.seed) +
-           " --members " + std::to_string(options.members);
+    return result.violation->invariant + ": " + result.violation->what + "\n  repeat: pgherd-sim --seed " +
+           std::to_string(options.seed) + " --members " + std::to_string(options.members);
 }
 
 TEST(Run, TheSameSeedTakesTheSameCourse) {

@@ -34,18 +34,19 @@ struct Overloaded : Handlers... {
 };
 
 bool is_operation(const ha::Action& action) {
-    return std::visit(Overloaded{[](const ha::Bootstrap&) { return true; }, [](const ha::Clone&) { return true; },
-                                 [](const ha::StartPrimary&) { return true; }, [](const ha::StartStandby&) { return true; },
-                                 [](const ha::Stop&) { return true; }, [](const ha::Promote&) { return true; },
-                                 [](const ha::Follow&) { return true; }, [](const ha::Rewind&) { return true; },
-                                 [](const ha::Quarantine&) { return true; }, [](const ha::Checkpoint&) { return true; },
-                                 [](const auto&) { return false; }},
-                      action);
+    return std::visit(
+        Overloaded{[](const ha::Bootstrap&) { return true; }, [](const ha::Clone&) { return true; },
+                   [](const ha::StartPrimary&) { return true; }, [](const ha::StartStandby&) { return true; },
+                   [](const ha::Stop&) { return true; }, [](const ha::Promote&) { return true; },
+                   [](const ha::Follow&) { return true; }, [](const ha::Rewind&) { return true; },
+                   [](const ha::Quarantine&) { return true; }, [](const ha::Checkpoint&) { return true; },
+                   [](const auto&) { return false; }},
+        action);
 }
 }  // namespace
 
 class Agent::Impl {
- public:
+  public:
     Impl(AgentConfig config, Ports ports, std::move_only_function<void(std::string)> on_exit, Decide decide);
 
     void start();
@@ -56,7 +57,7 @@ class Agent::Impl {
     Requests requests_;
     RestApi rest_;
 
- private:
+  private:
     // --- the cycle: observe, decide, act
     void changed();
     void step();
@@ -71,8 +72,8 @@ class Agent::Impl {
     void stop(ha::StopKind kind, std::string_view rule);
     void start_postgres(const StartSpec& spec, std::string_view rule);
     void promote(Timeline timeline, std::string_view rule);
-    void write(const std::string& key, Expectation expect, std::optional<std::string> value, LeaseId lease = {},
-               std::function<void(const Error&)> failed = {});
+    void write(const std::string& key, Expectation expect, std::optional<std::string> value,
+               LeaseId lease = {}, std::function<void(const Error&)> failed = {});
     // A record may be replaced only as this decision has seen it.
     Expectation as_seen(const std::string& key) const;
     void write_config();
@@ -101,23 +102,28 @@ class Agent::Impl {
     bool reload_due_ = false;
     std::optional<Revision> uncertain_sync_;  // a write against this revision of `sync` may still happen
     std::string applied_config_;
-    Role last_role_ = Role::uninitialized;   // as the callbacks know it
-    std::map<std::string, Lsn> slots_;       // as last asked for
+    Role last_role_ = Role::uninitialized;  // as the callbacks know it
+    std::map<std::string, Lsn> slots_;      // as last asked for
     Instant slots_synced_;
     bool syncing_slots_ = false;
     std::map<MemberName, Instant> last_seen_members_;
-    std::optional<std::string> exit_why_;    // as soon as no write is under way
+    std::optional<std::string> exit_why_;  // as soon as no write is under way
     Then shutting_down_;
     bool stop_begun_ = false;
     bool revoking_ = false;
     Alive alive_;
 };
 
-Agent::Impl::Impl(AgentConfig config, Ports ports, std::move_only_function<void(std::string)> on_exit, Decide decide)
-    : requests_(state_, mirror_, instance_, ports.clock, ports.log), rest_(state_, requests_), ports_(ports),
-      on_exit_(std::move(on_exit)), decide_(std::move(decide)),
+Agent::Impl::Impl(AgentConfig config, Ports ports, std::move_only_function<void(std::string)> on_exit,
+                  Decide decide)
+    : requests_(state_, mirror_, instance_, ports.clock, ports.log),
+      rest_(state_, requests_),
+      ports_(ports),
+      on_exit_(std::move(on_exit)),
+      decide_(std::move(decide)),
       mirror_(ports.store, ports.clock, ports.log, [this] { changed(); }),
-      lease_(config.name, ports.store, mirror_, ports.clock, ports.postgres, ports.log, [this] { changed(); }),
+      lease_(config.name, ports.store, mirror_, ports.clock, ports.postgres, ports.log,
+             [this] { changed(); }),
       instance_(ports.postgres, ports.clock, ports.log, [this] { changed(); }),
       questions_(ports.peers, ports.postgres, ports.clock, ports.log, [this] { changed(); }),
       publisher_(mirror_, lease_, ports.clock) {
@@ -139,7 +145,8 @@ void Agent::Impl::start() {
     tick();
 }
 
-// --- the cycle ---------------------------------------------------------------------------------------------------------
+// --- the cycle
+// ---------------------------------------------------------------------------------------------------------
 
 void Agent::Impl::changed() {
     if (std::exchange(step_pending_, true)) return;
@@ -209,17 +216,20 @@ void Agent::Impl::observe() {
     seen.sync_noted_lsn = instance_.sync_noted();
     // An earlier brain may have left a write under way.
     if (seen.cluster && !uncertain_sync_) uncertain_sync_ = seen.cluster->sync.modified;
-    seen.sync_uncertain = seen.cluster && seen.cluster->sync.modified.value() != 0 && seen.cluster->sync.modified == *uncertain_sync_;
+    seen.sync_uncertain = seen.cluster && seen.cluster->sync.modified.value() != 0 &&
+                          seen.cluster->sync.modified == *uncertain_sync_;
     seen.peers = questions_.peers();
     seen.upstream = questions_.upstream();
     seen.following = following();
     const auto& control = seen.pg.control;
-    seen.self.can_rewind = seen.config.use_pg_rewind && (!control || control->checksums || control->wal_log_hints);
+    seen.self.can_rewind =
+        seen.config.use_pg_rewind && (!control || control->checksums || control->wal_log_hints);
     state_.store_last_seen = mirror_.last_seen();
     state_.progress = instance_.progress();
     state_.failsafe_active = !seen.store_ok && seen.now < seen.failsafe_valid_until;
     // The confirmation of the members counts until the store has said again who leads.
-    bool settled = seen.cluster && (lease_.valid_until() > seen.now || (!seen.cluster->unlocked() && lease_.lost()));
+    bool settled =
+        seen.cluster && (lease_.valid_until() > seen.now || (!seen.cluster->unlocked() && lease_.lost()));
     if (seen.store_ok && settled && seen.failsafe_valid_until != Instant{}) questions_.forget_failsafe();
 }
 
@@ -238,7 +248,8 @@ void Agent::Impl::schedule(std::optional<Instant> wake) {
     timer_ = ports_.clock.call_at(next, alive_([this] { tick(); }));
 }
 
-// --- acting ------------------------------------------------------------------------------------------------------------
+// --- acting
+// ------------------------------------------------------------------------------------------------------------
 
 void Agent::Impl::perform(const ha::Action& action, const ha::Decision& decision) {
     std::string_view rule = decision.rule;
@@ -256,14 +267,17 @@ void Agent::Impl::perform_on_store(const ha::Action& action, const std::string& 
         Overloaded{
             [&](const ha::AcquireLock&) { lease_.acquire(); },
             [&](const ha::ReleaseLock&) {
-                if (state_.seen.pg.control) publisher_.publish_final_position(state_.seen.pg.control->checkpoint);
+                if (state_.seen.pg.control)
+                    publisher_.publish_final_position(state_.seen.pg.control->checkpoint);
                 lease_.release();
             },
             [&](const ha::TakeInitialize&) {
                 // Without a lease it would stay for ever if we died now.
                 if (lease_.id().value() != 0) write("initialize", IfAbsent{}, "", lease_.id());
             },
-            [&](const ha::WriteInitialize& wanted) { write("initialize", as_seen("initialize"), std::to_string(wanted.id.value())); },
+            [&](const ha::WriteInitialize& wanted) {
+                write("initialize", as_seen("initialize"), std::to_string(wanted.id.value()));
+            },
             [&](const ha::DropInitialize&) { write("initialize", as_seen("initialize"), std::nullopt); },
             [&](const ha::WriteConfig&) { write_config(); },
             [&](const ha::ClearRequest& seen) {
@@ -272,31 +286,36 @@ void Agent::Impl::perform_on_store(const ha::Action& action, const std::string& 
             },
             [&](const ha::WriteSync& wanted) {
                 const Revision& modified = wanted.record.modified;
-                Expectation expect = modified.value() == 0 ? Expectation(IfAbsent{}) : Expectation(IfRevision{modified});
-                write("sync", std::move(expect), write_sync(wanted.record), {}, [this, modified](const Error& error) {
-                    if (error.maybe_done()) uncertain_sync_ = modified;
-                });
+                Expectation expect =
+                    modified.value() == 0 ? Expectation(IfAbsent{}) : Expectation(IfRevision{modified});
+                write("sync", std::move(expect), write_sync(wanted.record), {},
+                      [this, modified](const Error& error) {
+                          if (error.maybe_done()) uncertain_sync_ = modified;
+                      });
             },
             [&](const ha::ClaimTimeline& wanted) {
                 const Revision& modified = view->claim.modified;
-                Expectation expect = modified.value() == 0 ? Expectation(IfAbsent{}) : Expectation(IfRevision{modified});
-                write("timeline", std::move(expect), write_timeline({wanted.timeline, state_.config.name, {}}));
+                Expectation expect =
+                    modified.value() == 0 ? Expectation(IfAbsent{}) : Expectation(IfRevision{modified});
+                write("timeline", std::move(expect),
+                      write_timeline({wanted.timeline, state_.config.name, {}}));
             },
             [&](const ha::AskPeers& ask) {
                 if (view) questions_.ask_peers(*view, ask.members, question_limit());
             },
             [&](const ha::AskFailsafe& ask) {
                 if (!view) return;
-                FailsafeMessage message{state_.config.name, state_.published.conn_url, state_.published.api_url, view->status.slots};
-                questions_.ask_failsafe(*view, ask.members, message, question_limit(), state_.seen.config.ttl);
+                FailsafeMessage message{state_.config.name, state_.published.conn_url,
+                                        state_.published.api_url, view->status.slots};
+                questions_.ask_failsafe(*view, ask.members, message, question_limit(),
+                                        state_.seen.config.ttl);
             },
             [&](const ha::AskUpstream& ask) {
                 Revision leadership = view && view->leader ? view->leader->modified : Revision();
                 questions_.ask_upstream(ask.member, upstream(ask.member), leadership, 2 * question_limit());
             },
             [&](const ha::SetSynchronousStandbyNames& wanted) { instance_.set_sync_names(wanted.names); },
-            [&](const ha::Exit& exit) { exit_why_ = exit.why; },
-            [](const auto&) {}},
+            [&](const ha::Exit& exit) { exit_why_ = exit.why; }, [](const auto&) {}},
         action);
 }
 
@@ -306,27 +325,36 @@ void Agent::Impl::perform_operation(const ha::Action& action, std::string_view r
         Overloaded{
             [&](const ha::Bootstrap&) {
                 configure_postgres();
-                instance_.run(Operation::bootstrap, rule, [this](Postgres& postgres, Done<void> done) {
-                    // There is no lock yet: what is ours is `initialize`, as long as our lease.
-                    postgres.arm(lease_.end(), alive_([this, &postgres, done = std::move(done)](Status armed) mutable {
-                        if (!armed) return done(std::move(armed));
-                        postgres.bootstrap(instance_.progress_sink(), std::move(done));
-                    }));
-                }, true);
+                instance_.run(
+                    Operation::bootstrap, rule,
+                    [this](Postgres& postgres, Done<void> done) {
+                        // There is no lock yet: what is ours is `initialize`, as long as our lease.
+                        postgres.arm(lease_.end(),
+                                     alive_([this, &postgres, done = std::move(done)](Status armed) mutable {
+                                         if (!armed) return done(std::move(armed));
+                                         postgres.bootstrap(instance_.progress_sink(), std::move(done));
+                                     }));
+                    },
+                    true);
             },
             [&](const ha::Clone& clone) {
-                bool from_leader = requests_.clone_from_leader() && state_.seen.cluster && !state_.seen.cluster->unlocked();
+                bool from_leader =
+                    requests_.clone_from_leader() && state_.seen.cluster && !state_.seen.cluster->unlocked();
                 Upstream source = upstream(from_leader ? state_.seen.cluster->leader->name : clone.source);
                 instance_.run(Operation::clone, rule, [this, source](Postgres& postgres, Done<void> done) {
                     postgres.clone(source, instance_.progress_sink(), std::move(done));
                 });
             },
             [&](const ha::StartPrimary&) { start_postgres({.standby = false, .upstream = {}}, rule); },
-            [&](const ha::StartStandby& start) { start_postgres({.standby = true, .upstream = upstream(start.upstream)}, rule); },
+            [&](const ha::StartStandby& start) {
+                start_postgres({.standby = true, .upstream = upstream(start.upstream)}, rule);
+            },
             [&](const ha::Promote& wanted) { promote(wanted.timeline, rule); },
             [&](const ha::Follow& follow) {
                 Upstream to = upstream(follow.upstream);
-                instance_.run(Operation::follow, rule, [to](Postgres& postgres, Done<void> done) { postgres.follow(to, std::move(done)); });
+                instance_.run(Operation::follow, rule, [to](Postgres& postgres, Done<void> done) {
+                    postgres.follow(to, std::move(done));
+                });
             },
             [&](const ha::Rewind& rewind) {
                 Upstream source = upstream(rewind.source);
@@ -335,10 +363,14 @@ void Agent::Impl::perform_operation(const ha::Action& action, std::string_view r
                 });
             },
             [&](const ha::Quarantine&) {
-                instance_.run(Operation::quarantine, rule, [](Postgres& postgres, Done<void> done) { postgres.quarantine(std::move(done)); });
+                instance_.run(Operation::quarantine, rule, [](Postgres& postgres, Done<void> done) {
+                    postgres.quarantine(std::move(done));
+                });
             },
             [&](const ha::Checkpoint&) {
-                instance_.run(Operation::checkpoint, rule, [](Postgres& postgres, Done<void> done) { postgres.checkpoint(std::move(done)); });
+                instance_.run(Operation::checkpoint, rule, [](Postgres& postgres, Done<void> done) {
+                    postgres.checkpoint(std::move(done));
+                });
             },
             [](const auto&) {}},
         action);
@@ -351,14 +383,18 @@ void Agent::Impl::stop(ha::StopKind kind, std::string_view rule) {
         return;
     }
     StopMode mode = kind == ha::StopKind::immediate ? StopMode::immediate : StopMode::fast;
-    Duration patience = state_.seen.config.primary_stop_timeout > Duration::zero() ? state_.seen.config.primary_stop_timeout
-                                                                                   : state_.config.postgres.pg_ctl_timeout;
+    Duration patience = state_.seen.config.primary_stop_timeout > Duration::zero()
+                            ? state_.seen.config.primary_stop_timeout
+                            : state_.config.postgres.pg_ctl_timeout;
     Instant deadline = state_.seen.now + patience;
-    if (kind == ha::StopKind::offline) deadline = std::min(deadline, std::max(state_.seen.lock_valid_until, state_.seen.failsafe_valid_until));
+    if (kind == ha::StopKind::offline)
+        deadline =
+            std::min(deadline, std::max(state_.seen.lock_valid_until, state_.seen.failsafe_valid_until));
     bool checkpoint = kind == ha::StopKind::graceful;
-    instance_.run(ha::Operation::stop, rule, [mode, checkpoint, deadline](Postgres& postgres, Done<void> done) {
-        postgres.stop(mode, checkpoint, deadline, [] {}, std::move(done));
-    });
+    instance_.run(ha::Operation::stop, rule,
+                  [mode, checkpoint, deadline](Postgres& postgres, Done<void> done) {
+                      postgres.stop(mode, checkpoint, deadline, [] {}, std::move(done));
+                  });
     ports_.postgres.callback("on_stop", state_.published.role);
 }
 
@@ -373,32 +409,37 @@ void Agent::Impl::start_postgres(const StartSpec& spec, std::string_view rule) {
             postgres.start(spec, timeout, std::move(done));
         }));
     };
-    instance_.run(ha::Operation::start, rule, start, !spec.standby, [this, standby = spec.standby](Status result) {
-        if (result) ports_.postgres.callback("on_start", standby ? Role::replica : Role::primary);
-    });
+    instance_.run(ha::Operation::start, rule, start, !spec.standby,
+                  [this, standby = spec.standby](Status result) {
+                      if (result)
+                          ports_.postgres.callback("on_start", standby ? Role::replica : Role::primary);
+                  });
 }
 
 void Agent::Impl::promote(Timeline timeline, std::string_view rule) {
     configure_postgres();
     auto start = [this, timeline](Postgres& postgres, Done<void> done) {
-        postgres.pre_promote(alive_([this, timeline, &postgres, done = std::move(done)](Status allowed) mutable {
-            if (!allowed) return done(std::unexpected(allowed.error()));
-            if (lease_.valid_until() <= ports_.clock.now() && !state_.paused())
-                return done(fail(ErrorCode::cancelled, "the lock was lost before the promotion"));
-            postgres.promote(timeline, std::move(done));
-        }));
+        postgres.pre_promote(
+            alive_([this, timeline, &postgres, done = std::move(done)](Status allowed) mutable {
+                if (!allowed) return done(std::unexpected(allowed.error()));
+                if (lease_.valid_until() <= ports_.clock.now() && !state_.paused())
+                    return done(fail(ErrorCode::cancelled, "the lock was lost before the promotion"));
+                postgres.promote(timeline, std::move(done));
+            }));
     };
     instance_.run(ha::Operation::promote, rule, start, true);
 }
 
-void Agent::Impl::write(const std::string& key, Expectation expect, std::optional<std::string> value, LeaseId lease,
-                        std::function<void(const Error&)> failed) {
+void Agent::Impl::write(const std::string& key, Expectation expect, std::optional<std::string> value,
+                        LeaseId lease, std::function<void(const Error&)> failed) {
     if (mirror_.writing(key)) return;
-    mirror_.write({key, std::move(expect), std::move(value), lease}, 2s, [this, key, failed = std::move(failed)](Result<Revision> result) {
-        if (!result && failed) failed(result.error());
-        if (!result && result.error().code != ErrorCode::conflict)
-            ports_.log.warning("write-failed", fmt::format("cannot write {}: {}", key, result.error().message));
-    });
+    mirror_.write({key, std::move(expect), std::move(value), lease}, 2s,
+                  [this, key, failed = std::move(failed)](Result<Revision> result) {
+                      if (!result && failed) failed(result.error());
+                      if (!result && result.error().code != ErrorCode::conflict)
+                          ports_.log.warning("write-failed",
+                                             fmt::format("cannot write {}: {}", key, result.error().message));
+                  });
 }
 
 Expectation Agent::Impl::as_seen(const std::string& key) const {
@@ -412,14 +453,17 @@ void Agent::Impl::write_config() {
     write("config", IfAbsent{}, to_text(Json(document)));
 }
 
-// --- what needs no decision --------------------------------------------------------------------------------------------
+// --- what needs no decision
+// --------------------------------------------------------------------------------------------
 
 void Agent::Impl::apply_config() {
     auto view = mirror_.view();
     if (!view || !view->config_revision) return;
     if (!view->config) {
         if (std::exchange(applied_config_, view->config_error) != view->config_error)
-            ports_.log.error("config-refused", "the configuration in the store is not understood, the last one stays: " + view->config_error);
+            ports_.log.error("config-refused",
+                             "the configuration in the store is not understood, the last one stays: " +
+                                 view->config_error);
         return;
     }
     std::string text = to_text(Json(view->config->document));
@@ -429,7 +473,8 @@ void Agent::Impl::apply_config() {
     lease_.configure(view->config->ttl, view->config->loop_wait, view->config->pause);
     configure_postgres();
     reload_due_ = true;
-    ports_.log.info("config-applied", fmt::format("configuration of revision {} is in force", view->config_revision->value()));
+    ports_.log.info("config-applied",
+                    fmt::format("configuration of revision {} is in force", view->config_revision->value()));
 }
 
 void Agent::Impl::configure_postgres() {
@@ -449,8 +494,10 @@ void Agent::Impl::maintain() {
     if (reload_due_) {
         reload_due_ = false;
         configure_postgres();
-        instance_.run(ha::Operation::reload, "config-changed", [](Postgres& postgres, Done<void> done) { postgres.reload(std::move(done)); },
-                      instance_.state().primary());
+        instance_.run(
+            ha::Operation::reload, "config-changed",
+            [](Postgres& postgres, Done<void> done) { postgres.reload(std::move(done)); },
+            instance_.state().primary());
         ports_.postgres.callback("on_reload", state_.published.role);
         return;
     }
@@ -462,8 +509,13 @@ void Agent::Impl::sync_slots() {
     if (!view || syncing_slots_ || !instance_.state().in_recovery || state_.paused()) return;
     Instant now = ports_.clock.now();
     for (const auto& [name, member] : view->members) last_seen_members_[name] = now;
-    ha::SlotInput input{.self = state_.config.name, .primary = instance_.state().primary(), .may_lead = state_.config.tags.may_lead(),
-                        .cluster = view.get(), .config = &state_.seen.config, .gone = {}, .now = now};
+    ha::SlotInput input{.self = state_.config.name,
+                        .primary = instance_.state().primary(),
+                        .may_lead = state_.config.tags.may_lead(),
+                        .cluster = view.get(),
+                        .config = &state_.seen.config,
+                        .gone = {},
+                        .now = now};
     for (const auto& [name, at] : last_seen_members_)
         if (!view->members.contains(name)) input.gone[name] = at;
     auto wanted = ha::wanted_slots(input);
@@ -472,17 +524,23 @@ void Agent::Impl::sync_slots() {
     syncing_slots_ = true;
     slots_synced_ = now;
     slots_ = wanted;
-    ports_.postgres.sync_slots(std::move(wanted), alive_([this](Status result) {
-        syncing_slots_ = false;
-        if (!result) ports_.log.warning("slots", with_context(result.error(), "cannot keep the replication slots").message);
-    }));
+    ports_.postgres.sync_slots(
+        std::move(wanted), alive_([this](Status result) {
+            syncing_slots_ = false;
+            if (!result)
+                ports_.log.warning("slots",
+                                   with_context(result.error(), "cannot keep the replication slots").message);
+        }));
 }
 
 Upstream Agent::Impl::upstream(const MemberName& name) const {
     const DynamicConfig& config = state_.seen.config;
     if (name.empty()) {
         if (config.standby_cluster && mirror_.view() && mirror_.view()->led_by(state_.config.name))
-            return {{}, config.standby_cluster->host, config.standby_cluster->port, config.standby_cluster->primary_slot_name};
+            return {{},
+                    config.standby_cluster->host,
+                    config.standby_cluster->port,
+                    config.standby_cluster->primary_slot_name};
         return {};
     }
     const Member* member = mirror_.view() ? mirror_.view()->member(name) : nullptr;
@@ -515,14 +573,18 @@ void Agent::Impl::notify_role() {
     if (before != Role::uninitialized && before != role) ports_.postgres.callback("on_role_change", role);
 }
 
-Duration Agent::Impl::question_limit() const { return std::clamp<Duration>(state_.seen.config.ttl / 5, 200ms, 2s); }
+Duration Agent::Impl::question_limit() const {
+    return std::clamp<Duration>(state_.seen.config.ttl / 5, 200ms, 2s);
+}
 
-// --- end and change of configuration -----------------------------------------------------------------------------------
+// --- end and change of configuration
+// -----------------------------------------------------------------------------------
 
 void Agent::Impl::shutdown(Then done) {
     if (shutting_down_) return;
     shutting_down_ = std::move(done);
-    ports_.log.info("shutdown", state_.paused() ? "the agent ends; PostgreSQL stays, the cluster is paused" : "the agent ends and stops PostgreSQL");
+    ports_.log.info("shutdown", state_.paused() ? "the agent ends; PostgreSQL stays, the cluster is paused"
+                                                : "the agent ends and stops PostgreSQL");
     changed();
 }
 
@@ -532,16 +594,18 @@ void Agent::Impl::finish_shutdown() {
         if (instance_.running() || std::exchange(stop_begun_, true)) return;
         bool primary = instance_.state().primary();
         Instant deadline = ports_.clock.now() + state_.config.postgres.pg_ctl_timeout;
-        instance_.run(ha::Operation::stop, "shutdown", [primary, deadline](Postgres& postgres, Done<void> stopped) {
-            postgres.stop(StopMode::fast, primary, deadline, [] {}, std::move(stopped));
-        });
+        instance_.run(ha::Operation::stop, "shutdown",
+                      [primary, deadline](Postgres& postgres, Done<void> stopped) {
+                          postgres.stop(StopMode::fast, primary, deadline, [] {}, std::move(stopped));
+                      });
         return;
     }
     if (instance_.running()) return;
     revoking_ = true;
     if (state_.paused()) return shutting_down_();
     // The lock and the member record go with the lease.
-    if (state_.seen.pg.control && lease_.holds()) publisher_.publish_final_position(state_.seen.pg.control->checkpoint);
+    if (state_.seen.pg.control && lease_.holds())
+        publisher_.publish_final_position(state_.seen.pg.control->checkpoint);
     lease_.revoke(alive_([this] { shutting_down_(); }));
 }
 
@@ -556,16 +620,27 @@ void Agent::Impl::reload(AgentConfig config) {
     changed();
 }
 
-Agent::Agent(AgentConfig config, Ports ports, std::move_only_function<void(std::string)> on_exit, Decide decide)
+Agent::Agent(AgentConfig config, Ports ports, std::move_only_function<void(std::string)> on_exit,
+             Decide decide)
     : impl_(std::make_unique<Impl>(std::move(config), ports, std::move(on_exit), std::move(decide))) {}
 Agent::~Agent() = default;
-void Agent::start() { impl_->start(); }
-void Agent::shutdown(Then done) { impl_->shutdown(std::move(done)); }
-void Agent::reload(AgentConfig config) { impl_->reload(std::move(config)); }
-void Agent::on_reload(std::function<void()> call) { impl_->requests_.on_reload = std::move(call); }
+void Agent::start() {
+    impl_->start();
+}
+void Agent::shutdown(Then done) {
+    impl_->shutdown(std::move(done));
+}
+void Agent::reload(AgentConfig config) {
+    impl_->reload(std::move(config));
+}
+void Agent::on_reload(std::function<void()> call) {
+    impl_->requests_.on_reload = std::move(call);
+}
 void Agent::handle(HttpRequest request, std::move_only_function<void(HttpResponse)> reply) {
     impl_->rest_.handle(std::move(request), std::move(reply));
 }
-const AgentState& Agent::state() const { return impl_->state_; }
+const AgentState& Agent::state() const {
+    return impl_->state_;
+}
 
 }  // namespace pgherd::agent

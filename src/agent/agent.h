@@ -32,9 +32,9 @@ struct Ports {
 using Decide = std::function<ha::Decision(const ha::Observation&, const ha::Memory&)>;
 
 class Agent {
- public:
-    // `on_exit`: the agent cannot go on without an operator (exit code 1). Destroying the agent is a crash of the brain:
-    // PostgreSQL stays as it is.
+  public:
+    // `on_exit`: the agent cannot go on without an operator (exit code 1). Destroying the agent is a crash of
+    // the brain: PostgreSQL stays as it is.
     Agent(AgentConfig config, Ports ports, std::move_only_function<void(std::string why)> on_exit,
           Decide decide = ha::decide);
     ~Agent();
@@ -48,7 +48,7 @@ class Agent {
     void handle(HttpRequest request, std::move_only_function<void(HttpResponse)> reply);
     const AgentState& state() const;
 
- private:
+  private:
     class Impl;
     std::unique_ptr<Impl> impl_;
 };

@@ -1,7 +1,7 @@
 // Completions that outlive their owner do nothing.
 //
-// Destroying an agent is the crash of a brain: answers that are still on their way must find nobody. Every completion that
-// touches the owner is wrapped by the owner's Alive.
+// Destroying an agent is the crash of a brain: answers that are still on their way must find nobody. Every
+// completion that touches the owner is wrapped by the owner's Alive.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 namespace pgherd::agent {
 
 class Alive {
- public:
+  public:
     Alive() : token_(std::make_shared<char>()) {}
     Alive(const Alive&) = delete;
     Alive& operator=(const Alive&) = delete;
@@ -22,7 +22,7 @@ class Alive {
         };
     }
 
- private:
+  private:
     std::shared_ptr<char> token_;
 };
 

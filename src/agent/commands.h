@@ -25,7 +25,7 @@ struct CommandAnswer {
 };
 
 class Commands {
- public:
+  public:
     virtual ~Commands() = default;
     using Answer = std::move_only_function<void(CommandAnswer)>;
 

@@ -22,7 +22,8 @@ void Instance::observe() {
     }
     observing_ = true;
     observe_again_ = false;
-    postgres_.observe(clock_.now() + 2s, alive_([this](Result<PostgresState> result) { observation(std::move(result)); }));
+    postgres_.observe(clock_.now() + 2s,
+                      alive_([this](Result<PostgresState> result) { observation(std::move(result)); }));
 }
 
 void Instance::observation(Result<PostgresState> result) {
@@ -35,7 +36,8 @@ void Instance::observation(Result<PostgresState> result) {
         state_.crashed = state_.crashed || crashed;
         observed_ = true;
     } else {
-        log_.warning("postgres-not-observed", with_context(result.error(), "cannot observe PostgreSQL").message);
+        log_.warning("postgres-not-observed",
+                     with_context(result.error(), "cannot observe PostgreSQL").message);
     }
     if (observe_again_) return observe();
     if (ended_) {
@@ -59,28 +61,34 @@ void Instance::on_event(PostgresEvent event) {
             state_.postmaster = Postmaster::stopped;
             state_.crashed = true;
             break;
-        case PostgresEvent::receiver_changed:
-            break;
+        case PostgresEvent::receiver_changed: break;
     }
     observe();
 }
 
-void Instance::run(ha::Operation operation, std::string_view rule, Start start, bool as_primary, Done<void> done) {
+void Instance::run(ha::Operation operation, std::string_view rule, Start start, bool as_primary,
+                   Done<void> done) {
     PGHERD_ASSERT(!running_, "two operations of PostgreSQL at once");
     running_ = ha::RunningOperation{operation, clock_.now(), rule, as_primary};
     progress_.clear();
-    log_.write({LogLevel::info, "operation-begins", std::string(ha::to_string(operation)), {{"rule", std::string(rule)}}});
+    log_.write({LogLevel::info,
+                "operation-begins",
+                std::string(ha::to_string(operation)),
+                {{"rule", std::string(rule)}}});
     start(postgres_, alive_([this, operation, rule, done = std::move(done)](Status result) mutable {
-        ended_ = ha::FinishedOperation{operation, rule, result.has_value(), result ? "" : result.error().message, clock_.now()};
-        auto took = to_text(clock_.now() - running_->since);
-        if (result)
-            log_.info("operation-done", fmt::format("{} took {}", ha::to_string(operation), took));
-        else
-            log_.error("operation-failed", fmt::format("{} failed after {}: {}", ha::to_string(operation), took, result.error().message));
-        if (operation == ha::Operation::start && result) state_.crashed = false;
-        if (done) done(std::move(result));
-        observe();
-    }));
+              ended_ = ha::FinishedOperation{operation, rule, result.has_value(),
+                                             result ? "" : result.error().message, clock_.now()};
+              auto took = to_text(clock_.now() - running_->since);
+              if (result)
+                  log_.info("operation-done", fmt::format("{} took {}", ha::to_string(operation), took));
+              else
+                  log_.error("operation-failed",
+                             fmt::format("{} failed after {}: {}", ha::to_string(operation), took,
+                                         result.error().message));
+              if (operation == ha::Operation::start && result) state_.crashed = false;
+              if (done) done(std::move(result));
+              observe();
+          }));
 }
 
 void Instance::fence(std::string_view rule) {
@@ -91,21 +99,25 @@ void Instance::fence(std::string_view rule) {
 void Instance::set_sync_names(std::string names) {
     if (setting_sync_names_ || clock_.now() < sync_names_not_before_) return;
     setting_sync_names_ = true;
-    // The position of an earlier setting says nothing of this one, even if it is seen in force before the answer comes.
+    // The position of an earlier setting says nothing of this one, even if it is seen in force before the
+    // answer comes.
     sync_noted_.reset();
-    postgres_.set_synchronous_standby_names(names, alive_([this, names](Result<Lsn> noted) {
-        setting_sync_names_ = false;
-        if (noted) {
-            log_.info("synchronous-standbys", names.empty() ? "replication is asynchronous now" : "synchronous standbys: " + names);
-            sync_names_ = names;
-            sync_noted_ = *noted;
-            state_.synchronous_standby_names = names;
-        } else {
-            sync_names_not_before_ = clock_.now() + 1s;
-            log_.warning("synchronous-standbys", with_context(noted.error(), "cannot set synchronous_standby_names").message);
-        }
-        changed_();
-    }));
+    postgres_.set_synchronous_standby_names(
+        names, alive_([this, names](Result<Lsn> noted) {
+            setting_sync_names_ = false;
+            if (noted) {
+                log_.info("synchronous-standbys", names.empty() ? "replication is asynchronous now"
+                                                                : "synchronous standbys: " + names);
+                sync_names_ = names;
+                sync_noted_ = *noted;
+                state_.synchronous_standby_names = names;
+            } else {
+                sync_names_not_before_ = clock_.now() + 1s;
+                log_.warning("synchronous-standbys",
+                             with_context(noted.error(), "cannot set synchronous_standby_names").message);
+            }
+            changed_();
+        }));
 }
 
 Postgres::Progress Instance::progress_sink() {

@@ -1,7 +1,8 @@
-// The local PostgreSQL as the agent works with it: the latest observation, one operation at a time, the guard's events.
+// The local PostgreSQL as the agent works with it: the latest observation, one operation at a time, the
+// guard's events.
 //
-// An operation has ended, for a decision, only with the first observation taken after it: a decision between the two would
-// act on the past.
+// An operation has ended, for a decision, only with the first observation taken after it: a decision between
+// the two would act on the past.
 #pragma once
 
 #include <functional>
@@ -18,7 +19,7 @@
 namespace pgherd::agent {
 
 class Instance {
- public:
+  public:
     Instance(Postgres& postgres, Clock& clock, Log& log, std::function<void()> changed);
 
     // Asks for a fresh observation; several requests while one is under way become one.
@@ -33,7 +34,8 @@ class Instance {
 
     // Begins `operation`; `start` makes the call of the port. Nothing may be running.
     using Start = std::function<void(Postgres&, Done<void>)>;
-    void run(ha::Operation operation, std::string_view rule, Start start, bool as_primary = false, Done<void> done = {});
+    void run(ha::Operation operation, std::string_view rule, Start start, bool as_primary = false,
+             Done<void> done = {});
     // Whatever runs: the instance must not be a primary any more, at once. The guard does it.
     void fence(std::string_view rule);
     // The server is down: what its configuration says is in force when it runs, and stays so at a reload.
@@ -41,7 +43,7 @@ class Instance {
     void set_sync_names(std::string names);
     Postgres::Progress progress_sink();
 
- private:
+  private:
     void on_event(PostgresEvent event);
     void observation(Result<PostgresState> result);
 
@@ -57,7 +59,7 @@ class Instance {
     std::optional<ha::FinishedOperation> finished_;
     std::optional<ha::FinishedOperation> ended_;  // done, but not observed yet
     std::string progress_;
-    std::string sync_names_;        // last asked for
+    std::string sync_names_;  // last asked for
     bool setting_sync_names_ = false;
     Instant sync_names_not_before_;  // after a failure
     std::optional<Lsn> sync_noted_;

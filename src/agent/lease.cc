@@ -11,14 +11,23 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr std::string_view kLeader = "leader";
-bool answered(const Error& error) { return error.code != ErrorCode::unavailable && error.code != ErrorCode::timeout; }
+bool answered(const Error& error) {
+    return error.code != ErrorCode::unavailable && error.code != ErrorCode::timeout;
+}
 }  // namespace
 
-Duration fence_margin(Duration ttl) { return std::clamp<Duration>(ttl / 20, 100ms, 1s); }
+Duration fence_margin(Duration ttl) {
+    return std::clamp<Duration>(ttl / 20, 100ms, 1s);
+}
 
 Lease::Lease(MemberName self, Store& store, StoreMirror& mirror, Clock& clock, Postgres& postgres, Log& log,
              std::function<void()> changed)
-    : self_(std::move(self)), store_(store), mirror_(mirror), clock_(clock), postgres_(postgres), log_(log),
+    : self_(std::move(self)),
+      store_(store),
+      mirror_(mirror),
+      clock_(clock),
+      postgres_(postgres),
+      log_(log),
       changed_(std::move(changed)) {}
 
 void Lease::configure(Duration ttl, Duration loop_wait, bool paused) {
@@ -31,9 +40,13 @@ void Lease::configure(Duration ttl, Duration loop_wait, bool paused) {
         arm(valid_until_ - fence_margin(ttl_));
 }
 
-Duration Lease::call_limit() const { return std::clamp<Duration>(ttl_ / 4, 500ms, 5s); }
+Duration Lease::call_limit() const {
+    return std::clamp<Duration>(ttl_ / 4, 500ms, 5s);
+}
 
-Instant Lease::next_due() const { return last_sent_ + interval_; }
+Instant Lease::next_due() const {
+    return last_sent_ + interval_;
+}
 
 bool Lease::holds() const {
     auto view = mirror_.view();
@@ -46,7 +59,8 @@ bool Lease::holds() const {
 // This member has won the race to make the cluster, and its primary may run before there is a lock.
 bool Lease::initializes() const {
     auto view = mirror_.view();
-    return view && id_.value() != 0 && view->initialize_exists && !view->initialize && view->initialize_lease == id_;
+    return view && id_.value() != 0 && view->initialize_exists && !view->initialize &&
+           view->initialize_lease == id_;
 }
 
 bool Lease::lost() const {
@@ -67,7 +81,8 @@ void Lease::tick(bool renew_lock) {
         retake(next_);
     else if (next_.value() != 0)
         take_into_use();
-    else if (view && view->led_by(self_) && (view->leader->lease != id_ || (renew_lock && view->leader->modified == released_)))
+    else if (view && view->led_by(self_) &&
+             (view->leader->lease != id_ || (renew_lock && view->leader->modified == released_)))
         retake(id_);
     if (due && (renew_lock || !holds())) keep();
     arm_what_was_learnt();
@@ -84,18 +99,19 @@ void Lease::grant() {
     Instant sent = last_sent_ = clock_.now();
     Duration ttl = ttl_;
     store_.grant(ttl, sent + call_limit(), alive_([this, sent, ttl](Result<LeaseId> result) {
-        calling_ = false;
-        mirror_.contact(result || answered(result.error()));
-        if (!result) {
-            log_.warning("lease-not-granted", with_context(result.error(), "cannot get a lease").message);
-            return changed_();
-        }
-        next_ = *result;
-        next_ttl_ = ttl;
-        next_valid_until_ = sent + ttl;
-        if (id_.value() == 0) take_into_use();
-        changed_();
-    }));
+                     calling_ = false;
+                     mirror_.contact(result || answered(result.error()));
+                     if (!result) {
+                         log_.warning("lease-not-granted",
+                                      with_context(result.error(), "cannot get a lease").message);
+                         return changed_();
+                     }
+                     next_ = *result;
+                     next_ttl_ = ttl;
+                     next_valid_until_ = sent + ttl;
+                     if (id_.value() == 0) take_into_use();
+                     changed_();
+                 }));
 }
 
 void Lease::take_into_use() {
@@ -108,17 +124,18 @@ void Lease::keep() {
     calling_ = true;
     Instant sent = last_sent_ = clock_.now();
     store_.keep(id_, sent + call_limit(), alive_([this, sent, id = id_](Result<Duration> result) {
-        calling_ = false;
-        mirror_.contact(result || answered(result.error()));
-        if (result) {
-            renewed(sent, std::min(*result, granted_ttl_));
-        } else if (result.error().code == ErrorCode::not_found) {
-            ended(id);
-        } else {
-            log_.warning("lease-not-renewed", with_context(result.error(), "cannot renew the lease").message);
-        }
-        changed_();
-    }));
+                    calling_ = false;
+                    mirror_.contact(result || answered(result.error()));
+                    if (result) {
+                        renewed(sent, std::min(*result, granted_ttl_));
+                    } else if (result.error().code == ErrorCode::not_found) {
+                        ended(id);
+                    } else {
+                        log_.warning("lease-not-renewed",
+                                     with_context(result.error(), "cannot renew the lease").message);
+                    }
+                    changed_();
+                }));
 }
 
 void Lease::ended(LeaseId lease) {
@@ -139,16 +156,20 @@ void Lease::arm(Instant until) {
         armed_until_ = until;
         return;
     }
-    postgres_.arm(until, alive_([this, until](Status confirmed) {
-        if (confirmed)
-            armed_until_ = until;
-        else
-            log_.error("guard-silent", with_context(confirmed.error(), "the guard does not take the lease's deadline").message);
-        changed_();
-    }));
+    postgres_.arm(
+        until, alive_([this, until](Status confirmed) {
+            if (confirmed)
+                armed_until_ = until;
+            else
+                log_.error(
+                    "guard-silent",
+                    with_context(confirmed.error(), "the guard does not take the lease's deadline").message);
+            changed_();
+        }));
 }
 
-// What others have written before we had the lock (the synchronous set, a request, a timeline) must be known before it is used.
+// What others have written before we had the lock (the synchronous set, a request, a timeline) must be known
+// before it is used.
 void Lease::gained(Revision revision) {
     taken_ = revision;
     if (mirror_.watched() < revision) mirror_.reload();
@@ -157,35 +178,38 @@ void Lease::gained(Revision revision) {
 void Lease::acquire() {
     std::string key(kLeader);
     if (id_.value() == 0 || mirror_.writing(key) || mirror_.reloading()) return;
-    mirror_.write({key, IfAbsent{}, self_.text(), id_}, call_limit(), [this, id = id_](Result<Revision> result) {
-        if (result) {
-            log_.info("lock-acquired", "this member holds the leader lock now");
-            gained(*result);
-            renewed(valid_until_ - granted_ttl_, granted_ttl_);
-            last_sent_ = Instant{};  // the lease may be old: renew at once
-        } else if (result.error().code == ErrorCode::conflict) {
-            log_.info("lock-race-lost", "another member was faster");
-        } else if (result.error().code == ErrorCode::not_found) {
-            ended(id);
-        } else {
-            log_.warning("lock-not-acquired", with_context(result.error(), "cannot acquire the leader lock").message);
-        }
-    });
+    mirror_.write(
+        {key, IfAbsent{}, self_.text(), id_}, call_limit(), [this, id = id_](Result<Revision> result) {
+            if (result) {
+                log_.info("lock-acquired", "this member holds the leader lock now");
+                gained(*result);
+                renewed(valid_until_ - granted_ttl_, granted_ttl_);
+                last_sent_ = Instant{};  // the lease may be old: renew at once
+            } else if (result.error().code == ErrorCode::conflict) {
+                log_.info("lock-race-lost", "another member was faster");
+            } else if (result.error().code == ErrorCode::not_found) {
+                ended(id);
+            } else {
+                log_.warning("lock-not-acquired",
+                             with_context(result.error(), "cannot acquire the leader lock").message);
+            }
+        });
 }
 
-// The record names us under another lease: of our ttl before, or of our life before a restart. Or we meant to release it,
-// and nobody knows whether that happened.
+// The record names us under another lease: of our ttl before, or of our life before a restart. Or we meant to
+// release it, and nobody knows whether that happened.
 void Lease::retake(LeaseId lease) {
     std::string key(kLeader);
     auto view = mirror_.view();
     if (!view || !view->leader || mirror_.writing(key)) return;
     bool held = holds();
-    mirror_.write({key, IfRevision{view->leader->modified}, self_.text(), lease}, call_limit(), [this, lease, held](Result<Revision> result) {
-        if (!result) return;
-        if (!held) gained(*result);
-        if (lease == next_) take_into_use();
-        renewed(valid_until_ - granted_ttl_, granted_ttl_);
-    });
+    mirror_.write({key, IfRevision{view->leader->modified}, self_.text(), lease}, call_limit(),
+                  [this, lease, held](Result<Revision> result) {
+                      if (!result) return;
+                      if (!held) gained(*result);
+                      if (lease == next_) take_into_use();
+                      renewed(valid_until_ - granted_ttl_, granted_ttl_);
+                  });
 }
 
 void Lease::release() {
@@ -194,9 +218,10 @@ void Lease::release() {
     if (!view || !view->led_by(self_) || mirror_.writing(key)) return;
     // A deletion that arrives late must not hit a lock that we have taken since.
     released_ = view->leader->modified;
-    mirror_.write({key, IfRevision{released_}, std::nullopt, {}}, call_limit(), [this](Result<Revision> result) {
-        if (result) log_.info("lock-released", "this member has released the leader lock");
-    });
+    mirror_.write({key, IfRevision{released_}, std::nullopt, {}}, call_limit(),
+                  [this](Result<Revision> result) {
+                      if (result) log_.info("lock-released", "this member has released the leader lock");
+                  });
 }
 
 void Lease::revoke(Then done) {

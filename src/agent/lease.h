@@ -1,8 +1,9 @@
 // The member's lease and the leader lock that hangs on it.
 //
-// One lease carries `members/<me>` and, when this member leads, `leader` (as in Patroni). The lock counts until the time to
-// live has passed since the *sending* of the last confirmed renewal, less a margin, and only as far as the guard has
-// confirmed that it will kill a primary at that moment: a lock that nobody enforces is none.
+// One lease carries `members/<me>` and, when this member leads, `leader` (as in Patroni). The lock counts
+// until the time to live has passed since the *sending* of the last confirmed renewal, less a margin, and
+// only as far as the guard has confirmed that it will kill a primary at that moment: a lock that nobody
+// enforces is none.
 #pragma once
 
 #include <functional>
@@ -22,13 +23,14 @@ namespace pgherd::agent {
 Duration fence_margin(Duration ttl);
 
 class Lease {
- public:
+  public:
     Lease(MemberName self, Store& store, StoreMirror& mirror, Clock& clock, Postgres& postgres, Log& log,
           std::function<void()> changed);
 
     // Takes over new settings; another ttl means a new lease.
     void configure(Duration ttl, Duration loop_wait, bool paused);
-    // Grants, renews and retakes what is due. `renew_lock`: the core wants the lock to be kept, if it is ours.
+    // Grants, renews and retakes what is due. `renew_lock`: the core wants the lock to be kept, if it is
+    // ours.
     void tick(bool renew_lock);
     // Creates the leader record. Does nothing while that is under way or no lease is there yet.
     void acquire();
@@ -51,7 +53,7 @@ class Lease {
     // The store has said that the lock is not ours.
     bool lost() const;
 
- private:
+  private:
     void grant();
     void keep();
     void take_into_use();
@@ -76,15 +78,15 @@ class Lease {
     Duration interval_ = std::chrono::seconds(10);
     bool paused_ = false;
     LeaseId id_;
-    Revision taken_;         // a lock gained at this revision counts only with a picture of the store that is as new
-    Revision released_;      // the leader record that we have asked to delete: ours no more, whatever came of it
-    LeaseId next_;           // for another ttl: replaces id_ once the lock hangs on it
+    Revision taken_;  // a lock gained at this revision counts only with a picture of the store that is as new
+    Revision released_;  // the leader record that we have asked to delete: ours no more, whatever came of it
+    LeaseId next_;       // for another ttl: replaces id_ once the lock hangs on it
     Duration next_ttl_{};
     Instant next_valid_until_;
     Duration granted_ttl_{};
-    Instant valid_until_;    // of the lease, by our clock
-    Instant armed_until_;    // what the guard has confirmed
-    Instant asked_until_;    // … and what it was last asked for
+    Instant valid_until_;  // of the lease, by our clock
+    Instant armed_until_;  // what the guard has confirmed
+    Instant asked_until_;  // … and what it was last asked for
     Instant last_sent_;
     bool calling_ = false;
     Alive alive_;

@@ -48,7 +48,9 @@ Role member_role(const ha::Observation& seen, const ha::Memory& memory, const Me
     return Role::replica;
 }
 
-std::string url(bool https, const Endpoint& at) { return fmt::format("{}://{}/patroni", https ? "https" : "http", to_string(at)); }
+std::string url(bool https, const Endpoint& at) {
+    return fmt::format("{}://{}/patroni", https ? "https" : "http", to_string(at));
+}
 
 }  // namespace
 
@@ -75,7 +77,9 @@ Member describe_member(const AgentConfig& config, const ha::Observation& seen, c
         if (*pg.in_recovery) {
             member.receive_lsn = pg.received;
             member.replay_lsn = pg.replayed;
-            member.replication_state = pg.streaming() ? "streaming" : pg.in_archive_recovery ? "in archive recovery" : "";
+            member.replication_state = pg.streaming()           ? "streaming"
+                                       : pg.in_archive_recovery ? "in archive recovery"
+                                                                : "";
         } else if (memory.checkpoint_due) {
             member.checkpoint_after_promote = false;
         }
@@ -83,8 +87,9 @@ Member describe_member(const AgentConfig& config, const ha::Observation& seen, c
     return member;
 }
 
-std::vector<HistoryLine> merge_history(const std::vector<HistoryLine>& published, const std::vector<HistoryLine>& timelines,
-                                       WallTime now, const MemberName& leader, int limit) {
+std::vector<HistoryLine> merge_history(const std::vector<HistoryLine>& published,
+                                       const std::vector<HistoryLine>& timelines, WallTime now,
+                                       const MemberName& leader, int limit) {
     std::vector<HistoryLine> merged;
     for (const HistoryLine& line : timelines) {
         auto known = std::ranges::find_if(published, [&](const HistoryLine& old) {
@@ -96,8 +101,7 @@ std::vector<HistoryLine> merge_history(const std::vector<HistoryLine>& published
         merged.back().timestamp = to_iso(now);
         merged.back().leader = leader;
     }
-    if (limit > 0 && merged.size() > std::size_t(limit))
-        merged.erase(merged.begin(), merged.end() - limit);
+    if (limit > 0 && merged.size() > std::size_t(limit)) merged.erase(merged.begin(), merged.end() - limit);
     return merged;
 }
 

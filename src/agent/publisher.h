@@ -1,5 +1,5 @@
-// What this member writes into the store about itself and, as the leader, about the cluster: `members/<me>`, `status`,
-// `history`, `failsafe`. Not decisions: the records follow the facts.
+// What this member writes into the store about itself and, as the leader, about the cluster: `members/<me>`,
+// `status`, `history`, `failsafe`. Not decisions: the records follow the facts.
 #pragma once
 
 #include <map>
@@ -16,20 +16,23 @@ namespace pgherd::agent {
 Member describe_member(const AgentConfig& config, const ha::Observation& seen, const ha::Memory& memory,
                        const std::optional<ScheduledRestart>& scheduled);
 
-// The history with the lines of `timelines` added that it lacks; the newest gets the time and the new leader. Pure.
-std::vector<HistoryLine> merge_history(const std::vector<HistoryLine>& published, const std::vector<HistoryLine>& timelines,
-                                       WallTime now, const MemberName& leader, int limit);
+// The history with the lines of `timelines` added that it lacks; the newest gets the time and the new leader.
+// Pure.
+std::vector<HistoryLine> merge_history(const std::vector<HistoryLine>& published,
+                                       const std::vector<HistoryLine>& timelines, WallTime now,
+                                       const MemberName& leader, int limit);
 
 class Publisher {
- public:
-    Publisher(StoreMirror& mirror, Lease& lease, Clock& clock) : mirror_(mirror), lease_(lease), clock_(clock) {}
+  public:
+    Publisher(StoreMirror& mirror, Lease& lease, Clock& clock)
+        : mirror_(mirror), lease_(lease), clock_(clock) {}
 
     // Writes what has changed. Positions alone are written once every loop_wait.
     void publish(AgentState& state);
     // The last position of a leader that goes: candidates must not look as if they lagged behind it.
     void publish_final_position(Lsn position);
 
- private:
+  private:
     void publish_member(AgentState& state, bool positions_due);
     void publish_status(const AgentState& state);
     void publish_history(const AgentState& state);

@@ -18,7 +18,8 @@ void Questions::ask_peers(const ClusterView& view, const std::vector<MemberName>
         if (!member) continue;
         round_.answers[name] = {};
         ++outstanding_;
-        peers_.ask(member->api_url, clock_.now() + limit, alive_([this, number, name](Result<PeerStatus> result) {
+        peers_.ask(member->api_url, clock_.now() + limit,
+                   alive_([this, number, name](Result<PeerStatus> result) {
                        answered(number, name, std::move(result));
                    }));
     }
@@ -39,7 +40,8 @@ void Questions::answered(std::uint64_t round, const MemberName& member, Result<P
         answer.priority = result->failover_priority;
         answer.watchdog_failed = result->watchdog_failed;
     } else {
-        log_.info("peer-silent", fmt::format("{} does not answer: {}", member.text(), result.error().message));
+        log_.info("peer-silent",
+                  fmt::format("{} does not answer: {}", member.text(), result.error().message));
     }
     if (--outstanding_ > 0) return;
     round_.complete = true;
@@ -61,7 +63,8 @@ void Questions::ask_failsafe(const ClusterView& view, const std::vector<MemberNa
         }
         peers_.failsafe(url->second, message, clock_.now() + limit,
                         alive_([this, number, name, until](Result<FailsafeAnswer> result) {
-                            if (!result) log_.warning("failsafe-refused", name.text() + ": " + result.error().message);
+                            if (!result)
+                                log_.warning("failsafe-refused", name.text() + ": " + result.error().message);
                             confirmed(number, result.has_value(), until);
                         }));
     }
@@ -87,27 +90,29 @@ void Questions::forget_failsafe() {
     confirmed_until_ = Instant{};
 }
 
-void Questions::ask_upstream(const MemberName& member, const Upstream& upstream, Revision leadership, Duration limit) {
+void Questions::ask_upstream(const MemberName& member, const Upstream& upstream, Revision leadership,
+                             Duration limit) {
     if (asking_upstream_) return;
     asking_upstream_ = true;
-    postgres_.upstream_history(upstream, clock_.now() + limit,
-                               alive_([this, member, leadership](Result<UpstreamHistory> result) {
-        asking_upstream_ = false;
-        ha::UpstreamAnswer answer{.member = member, .leader_revision = leadership, .at = clock_.now()};
-        answer.ok = result.has_value();
-        if (result) {
-            answer.system_id = result->system_id;
-            answer.timeline = result->timeline;
-            answer.position = result->position;
-            answer.in_recovery = result->in_recovery;
-            answer.switchpoints = std::move(result->switchpoints);
-        } else {
-            answer.error = result.error().message;
-            log_.info("upstream-silent", fmt::format("cannot ask {} for its history: {}", member.text(), answer.error));
-        }
-        upstream_ = std::move(answer);
-        changed_();
-    }));
+    postgres_.upstream_history(
+        upstream, clock_.now() + limit, alive_([this, member, leadership](Result<UpstreamHistory> result) {
+            asking_upstream_ = false;
+            ha::UpstreamAnswer answer{.member = member, .leader_revision = leadership, .at = clock_.now()};
+            answer.ok = result.has_value();
+            if (result) {
+                answer.system_id = result->system_id;
+                answer.timeline = result->timeline;
+                answer.position = result->position;
+                answer.in_recovery = result->in_recovery;
+                answer.switchpoints = std::move(result->switchpoints);
+            } else {
+                answer.error = result.error().message;
+                log_.info("upstream-silent",
+                          fmt::format("cannot ask {} for its history: {}", member.text(), answer.error));
+            }
+            upstream_ = std::move(answer);
+            changed_();
+        }));
 }
 
 }  // namespace pgherd::agent

@@ -18,26 +18,29 @@
 namespace pgherd::agent {
 
 class Questions {
- public:
+  public:
     Questions(Peers& peers, Postgres& postgres, Clock& clock, Log& log, std::function<void()> changed);
 
-    // Asks `members` what they are; answers count as one round, complete when each has answered or failed to by `limit`.
+    // Asks `members` what they are; answers count as one round, complete when each has answered or failed to
+    // by `limit`.
     void ask_peers(const ClusterView& view, const std::vector<MemberName>& members, Duration limit);
     const ha::PeerRound& peers() const { return round_; }
     bool asking() const { return outstanding_ > 0; }
 
-    // Asks `members` to confirm this leader. Accepted by all: confirmed_until() is the start of the round plus `ttl`.
-    void ask_failsafe(const ClusterView& view, const std::vector<MemberName>& members, const FailsafeMessage& message,
-                      Duration limit, Duration ttl);
+    // Asks `members` to confirm this leader. Accepted by all: confirmed_until() is the start of the round
+    // plus `ttl`.
+    void ask_failsafe(const ClusterView& view, const std::vector<MemberName>& members,
+                      const FailsafeMessage& message, Duration limit, Duration ttl);
     Instant confirmed_until() const { return confirmed_until_; }
     bool failsafe_failed() const { return failsafe_failed_; }
     void forget_failsafe();
 
     // Asks the server of `member` for its history.
-    void ask_upstream(const MemberName& member, const Upstream& upstream, Revision leadership, Duration limit);
+    void ask_upstream(const MemberName& member, const Upstream& upstream, Revision leadership,
+                      Duration limit);
     const std::optional<ha::UpstreamAnswer>& upstream() const { return upstream_; }
 
- private:
+  private:
     void answered(std::uint64_t round, const MemberName& member, Result<PeerStatus> result);
     void confirmed(std::uint64_t round, bool accepted, Instant until);
 

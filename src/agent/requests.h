@@ -1,7 +1,7 @@
 // Commands of users and peers, carried out: the write side of the REST API.
 //
-// A switchover is a record in the store that the leader obeys; here it is checked, written and awaited. Restart and
-// reinitialise are operations on the local instance, begun when nothing else runs.
+// A switchover is a record in the store that the leader obeys; here it is checked, written and awaited.
+// Restart and reinitialise are operations on the local instance, begun when nothing else runs.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,7 @@
 namespace pgherd::agent {
 
 class Requests : public Commands {
- public:
+  public:
     Requests(AgentState& state, StoreMirror& mirror, Instance& instance, Clock& clock, Log& log);
 
     // Called by the agent on every step: answers those who wait, begins what is due.
@@ -46,7 +46,7 @@ class Requests : public Commands {
     std::optional<MemberName> failsafe_leader() const { return failsafe_leader_; }
     Instant failsafe_leader_until() const { return failsafe_leader_until_; }
 
- private:
+  private:
     struct Waiting {
         FailoverRequest request;
         MemberName old_leader;

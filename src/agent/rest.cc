@@ -15,7 +15,9 @@
 namespace pgherd::agent {
 namespace {
 
-HttpResponse json_answer(int status, const JsonObject& body) { return {status, to_text(Json(body)), "application/json", {}}; }
+HttpResponse json_answer(int status, const JsonObject& body) {
+    return {status, to_text(Json(body)), "application/json", {}};
+}
 
 HttpResponse json_or_502(const std::optional<JsonObject>& body, std::string_view what) {
     return body ? json_answer(200, *body) : text_answer(502, std::string(what));
@@ -27,25 +29,35 @@ struct ReadEndpoint {
 };
 
 constexpr std::array kReads{
-    ReadEndpoint{"/patroni", [](const AgentState& state, const HttpRequest&) { return json_answer(200, patroni_body(state)); }},
-    ReadEndpoint{"/cluster", [](const AgentState& state, const HttpRequest&) { return json_answer(200, cluster_body(state)); }},
+    ReadEndpoint{"/patroni", [](const AgentState& state,
+                                const HttpRequest&) { return json_answer(200, patroni_body(state)); }},
+    ReadEndpoint{"/cluster", [](const AgentState& state,
+                                const HttpRequest&) { return json_answer(200, cluster_body(state)); }},
     ReadEndpoint{"/history",
                  [](const AgentState& state, const HttpRequest&) {
                      const auto& view = state.seen.cluster;
-                     return HttpResponse{200, write_history(view ? view->history : std::vector<HistoryLine>()), "application/json", {}};
+                     return HttpResponse{200,
+                                         write_history(view ? view->history : std::vector<HistoryLine>()),
+                                         "application/json",
+                                         {}};
                  }},
     ReadEndpoint{"/config",
                  [](const AgentState& state, const HttpRequest&) {
                      return json_or_502(config_body(state), "there is no valid configuration in the store");
                  }},
     ReadEndpoint{"/failsafe",
-                 [](const AgentState& state, const HttpRequest&) { return json_or_502(failsafe_body(state), "failsafe mode is off"); }},
+                 [](const AgentState& state, const HttpRequest&) {
+                     return json_or_502(failsafe_body(state), "failsafe mode is off");
+                 }},
     ReadEndpoint{"/metrics",
                  [](const AgentState& state, const HttpRequest&) {
-                     return HttpResponse{200, metrics_text(state), "text/plain; version=0.0.4; charset=utf-8", {}};
+                     return HttpResponse{
+                         200, metrics_text(state), "text/plain; version=0.0.4; charset=utf-8", {}};
                  }},
     ReadEndpoint{"/liveness",
-                 [](const AgentState& state, const HttpRequest&) { return HttpResponse{liveness_status(state), {}, "text/plain", {}}; }},
+                 [](const AgentState& state, const HttpRequest&) {
+                     return HttpResponse{liveness_status(state), {}, "text/plain", {}};
+                 }},
     ReadEndpoint{"/readiness",
                  [](const AgentState& state, const HttpRequest& request) {
                      return HttpResponse{readiness_status(state, request), {}, "text/plain", {}};
@@ -99,7 +111,8 @@ void RestApi::handle(HttpRequest request, Reply reply) {
     auto endpoint = std::ranges::find_if(kWrites, [&](const WriteEndpoint& candidate) {
         return candidate.method == request.method && candidate.path == request.path;
     });
-    if (endpoint == kWrites.end()) return answer(text_answer(501, "Unsupported method (" + request.method + " " + request.path + ")"));
+    if (endpoint == kWrites.end())
+        return answer(text_answer(501, "Unsupported method (" + request.method + " " + request.path + ")"));
     if (auto refusal = refuse_access(state_, request, endpoint->caller)) return answer(std::move(*refusal));
     endpoint->call({request, state_, commands_, std::move(answer)});
 }

@@ -66,7 +66,8 @@ std::string_view refuse_credentials(const RestApiConfig& config, const HttpReque
     std::string_view value = trim(header->second);
     if (value.size() < 6 || !iequals(value.substr(0, 6), "Basic ")) return "not authenticated";
     auto decoded = base64_decode(trim(value.substr(6)));
-    if (!decoded || !equal_in_constant_time(*decoded, config.username + ":" + config.password)) return "not authenticated";
+    if (!decoded || !equal_in_constant_time(*decoded, config.username + ":" + config.password))
+        return "not authenticated";
     return {};
 }
 
@@ -75,7 +76,8 @@ bool on_allowlist(const AgentState& state, std::string_view address) {
     auto matches = [&](const std::string& network) { return in_network(address, network); };
     if (std::ranges::any_of(config.allowlist, matches)) return true;
     if (!config.allowlist_include_members || !state.seen.cluster) return false;
-    return std::ranges::any_of(state.seen.cluster->members, [&](const auto& entry) { return matches(entry.second.host()); });
+    return std::ranges::any_of(state.seen.cluster->members,
+                               [&](const auto& entry) { return matches(entry.second.host()); });
 }
 
 }  // namespace
@@ -91,9 +93,12 @@ bool in_network(std::string_view address, std::string_view network) {
     return bits >= 0 && bits <= base->bits && same_prefix(*peer, *base, int(bits));
 }
 
-bool is_loopback(std::string_view address) { return in_network(address, "127.0.0.0/8") || in_network(address, "::1"); }
+bool is_loopback(std::string_view address) {
+    return in_network(address, "127.0.0.0/8") || in_network(address, "::1");
+}
 
-std::optional<HttpResponse> refuse_access(const AgentState& state, const HttpRequest& request, Caller caller) {
+std::optional<HttpResponse> refuse_access(const AgentState& state, const HttpRequest& request,
+                                          Caller caller) {
     const RestApiConfig& config = state.config.restapi;
     bool has_allowlist = !config.allowlist.empty() || config.allowlist_include_members;
     bool wants_certificate = !config.tls.cert_file.empty() && config.verify_client != "none";
@@ -106,7 +111,8 @@ std::optional<HttpResponse> refuse_access(const AgentState& state, const HttpReq
     }
     bool guarded = has_allowlist || wants_certificate || caller == Caller::member;
     if (!guarded && !is_loopback(request.peer_address))
-        return refusal(403, "restapi.authentication is not configured, so only this machine may change something");
+        return refusal(403,
+                       "restapi.authentication is not configured, so only this machine may change something");
     return std::nullopt;
 }
 

@@ -10,8 +10,12 @@
 namespace pgherd::agent {
 namespace {
 
-Json number(Lsn lsn) { return lsn.value; }
-Json text(std::string_view value) { return Json(value); }
+Json number(Lsn lsn) {
+    return lsn.value;
+}
+Json text(std::string_view value) {
+    return Json(value);
+}
 
 JsonObject xlog(const PostgresState& pg) {
     if (!*pg.in_recovery) return {{"location", number(pg.position)}};
@@ -26,25 +30,28 @@ JsonObject xlog(const PostgresState& pg) {
 boost::json::array replication(const PostgresState& pg) {
     boost::json::array rows;
     for (const ReplicationRow& row : pg.replication)
-        rows.push_back(JsonObject{{"usename", row.usename},
-                                  {"application_name", row.application_name},
-                                  {"client_addr", row.client_addr.empty() ? Json(nullptr) : Json(row.client_addr)},
-                                  {"state", row.state},
-                                  {"sync_state", row.sync_state},
-                                  {"sync_priority", row.sync_priority}});
+        rows.push_back(
+            JsonObject{{"usename", row.usename},
+                       {"application_name", row.application_name},
+                       {"client_addr", row.client_addr.empty() ? Json(nullptr) : Json(row.client_addr)},
+                       {"state", row.state},
+                       {"sync_state", row.sync_state},
+                       {"sync_priority", row.sync_priority}});
     return rows;
 }
 
 // What the server itself says; nothing of it when it does not answer.
 void add_server(JsonObject& body, const AgentState& state) {
     const PostgresState& pg = state.seen.pg;
-    if (pg.postmaster_start_time) body["postmaster_start_time"] = to_iso_with_blank(*pg.postmaster_start_time);
+    if (pg.postmaster_start_time)
+        body["postmaster_start_time"] = to_iso_with_blank(*pg.postmaster_start_time);
     body["server_version"] = pg.server_version;
     body["xlog"] = xlog(pg);
     if (is_sync_standby(state, false)) body["sync_standby"] = true;
     if (is_sync_standby(state, true)) body["quorum_standby"] = true;
     if (pg.timeline.known()) body["timeline"] = pg.timeline.value;
-    if (!state.published.replication_state.empty()) body["replication_state"] = state.published.replication_state;
+    if (!state.published.replication_state.empty())
+        body["replication_state"] = state.published.replication_state;
     if (!pg.replication.empty()) body["replication"] = replication(pg);
 }
 
@@ -52,7 +59,8 @@ JsonObject as_json(const ScheduledRestart& restart) {
     JsonObject body{{"schedule", to_iso(restart.at)}};
     if (restart.role) body["role"] = text(to_string(*restart.role));
     if (!restart.postgres_version.empty()) body["postgres_version"] = restart.postgres_version;
-    if (restart.timeout) body["timeout"] = std::chrono::duration_cast<std::chrono::seconds>(*restart.timeout).count();
+    if (restart.timeout)
+        body["timeout"] = std::chrono::duration_cast<std::chrono::seconds>(*restart.timeout).count();
     if (restart.restart_pending) body["restart_pending"] = true;
     return body;
 }
@@ -80,20 +88,24 @@ void add_agent(JsonObject& body, const AgentState& state) {
     }
     if (state.scheduled_restart) body["scheduled_restart"] = as_json(*state.scheduled_restart);
     if (!state.seen.watchdog_usable) body["watchdog_failed"] = true;
-    body["patroni"] = JsonObject{
-        {"version", text(kPatroniVersion)}, {"scope", state.config.scope}, {"name", state.config.name.text()}};
+    body["patroni"] = JsonObject{{"version", text(kPatroniVersion)},
+                                 {"scope", state.config.scope},
+                                 {"name", state.config.name.text()}};
 }
 
-// --- GET /cluster ------------------------------------------------------------------------------------------------------
+// --- GET /cluster
+// ------------------------------------------------------------------------------------------------------
 
 std::string_view cluster_role(const AgentState& state, const ClusterView& view, const Member& member) {
     if (view.led_by(member.name)) return state.standby_cluster() ? "standby_leader" : "leader";
     if (state.seen.config.synchronous_mode != SynchronousMode::off && view.sync.contains(member.name))
-        return state.seen.config.synchronous_mode == SynchronousMode::quorum ? "quorum_standby" : "sync_standby";
+        return state.seen.config.synchronous_mode == SynchronousMode::quorum ? "quorum_standby"
+                                                                             : "sync_standby";
     return "replica";
 }
 
-void add_position(JsonObject& body, std::string_view prefix, std::optional<Lsn> position, std::optional<Lsn> leader) {
+void add_position(JsonObject& body, std::string_view prefix, std::optional<Lsn> position,
+                  std::optional<Lsn> leader) {
     auto key = [&](std::string_view name) { return std::string(prefix).append(name); };
     body[key("lsn")] = position ? to_string(*position) : std::string("unknown");
     body[key("lag")] = position && leader ? Json(bytes_between(*position, *leader)) : Json("unknown");
@@ -126,7 +138,9 @@ JsonObject cluster_member(const AgentState& state, const ClusterView& view, cons
 
 }  // namespace
 
-bool answers(const AgentState& state) { return state.seen.pg.running() && state.seen.pg.in_recovery.has_value(); }
+bool answers(const AgentState& state) {
+    return state.seen.pg.running() && state.seen.pg.in_recovery.has_value();
+}
 
 std::string_view state_text(const AgentState& state) {
     if (state.published.state == MemberState::running && !answers(state)) return "unknown";
@@ -162,7 +176,8 @@ JsonObject cluster_body(const AgentState& state) {
     boost::json::array members;
     const auto& view = state.seen.cluster;
     if (view)
-        for (const auto& [name, member] : view->members) members.push_back(cluster_member(state, *view, member));
+        for (const auto& [name, member] : view->members)
+            members.push_back(cluster_member(state, *view, member));
     body["members"] = std::move(members);
     if (state.paused()) body["pause"] = true;
     if (view && view->failover && view->failover->scheduled_at) {

@@ -1,4 +1,5 @@
-// The JSON bodies of the REST API's read endpoints, as Patroni 4.1 writes them (reference: REST API; mixed-cluster contract).
+// The JSON bodies of the REST API's read endpoints, as Patroni 4.1 writes them (reference: REST API;
+// mixed-cluster contract).
 #pragma once
 
 #include <optional>
@@ -7,14 +8,16 @@
 
 namespace pgherd::agent {
 
-// GET /patroni, and every health check. Other members read it in a leader race: without `xlog` they count us as unreachable.
+// GET /patroni, and every health check. Other members read it in a leader race: without `xlog` they count us
+// as unreachable.
 JsonObject patroni_body(const AgentState& state);
 JsonObject cluster_body(const AgentState& state);
 // Nothing: there is no such record, or the mode is off.
 std::optional<JsonObject> config_body(const AgentState& state);
 std::optional<JsonObject> failsafe_body(const AgentState& state);
 
-// What /patroni, health checks and metrics agree on. The state is "unknown" when the server runs but does not answer.
+// What /patroni, health checks and metrics agree on. The state is "unknown" when the server runs but does not
+// answer.
 std::string_view state_text(const AgentState& state);
 // Runs and answers.
 bool answers(const AgentState& state);

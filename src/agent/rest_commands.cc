@@ -17,10 +17,12 @@ std::unexpected<CommandAnswer> refuse(int status, std::string text) {
 
 // The body as an object. `optional`: no body at all counts as an empty object.
 std::expected<JsonObject, CommandAnswer> read_body(const HttpRequest& request, bool optional) {
-    bool has_length = request.headers.contains("content-length") || request.headers.contains("transfer-encoding");
+    bool has_length =
+        request.headers.contains("content-length") || request.headers.contains("transfer-encoding");
     if (request.body.empty()) {
         if (optional) return JsonObject{};
-        return has_length ? refuse(400, "the request needs a JSON object as its body") : refuse(411, "Length Required");
+        return has_length ? refuse(400, "the request needs a JSON object as its body")
+                          : refuse(411, "Length Required");
     }
     auto body = parse_json_object(request.body);
     if (!body) return refuse(400, body.error().message);
@@ -29,11 +31,14 @@ std::expected<JsonObject, CommandAnswer> read_body(const HttpRequest& request, b
 }
 
 Commands::Answer as_answer(Reply reply) {
-    return [reply = std::move(reply)](CommandAnswer answer) mutable { reply(text_answer(answer.status, std::move(answer.text))); };
+    return [reply = std::move(reply)](CommandAnswer answer) mutable {
+        reply(text_answer(answer.status, std::move(answer.text)));
+    };
 }
 Commands::Answer as_json_answer(Reply reply) {
     return [reply = std::move(reply)](CommandAnswer answer) mutable {
-        if (answer.status == 200) return reply(HttpResponse{200, std::move(answer.text), "application/json", {}});
+        if (answer.status == 200)
+            return reply(HttpResponse{200, std::move(answer.text), "application/json", {}});
         reply(text_answer(answer.status, std::move(answer.text)));
     };
 }
@@ -67,11 +72,14 @@ bool has_zone(std::string_view time) {
     return clock != std::string_view::npos && time.find_first_of("Z+-", clock) != std::string_view::npos;
 }
 
-std::expected<WallTime, CommandAnswer> read_schedule(std::string_view text, std::string_view action, WallTime now) {
+std::expected<WallTime, CommandAnswer> read_schedule(std::string_view text, std::string_view action,
+                                                     WallTime now) {
     auto at = parse_iso(text);
     if (!at && !has_zone(text) && parse_iso(std::string(text) + "Z"))
         return refuse(400, fmt::format("Timezone information is mandatory for the scheduled {}", action));
-    if (!at) return refuse(422, "Unable to parse scheduled timestamp. It should be in an unambiguous format, e.g. ISO 8601");
+    if (!at)
+        return refuse(
+            422, "Unable to parse scheduled timestamp. It should be in an unambiguous format, e.g. ISO 8601");
     if (*at < now) return refuse(422, fmt::format("Cannot schedule {} in the past", action));
     return *at;
 }
@@ -79,16 +87,19 @@ std::expected<WallTime, CommandAnswer> read_schedule(std::string_view text, std:
 std::expected<Duration, CommandAnswer> read_timeout(const Json& value) {
     std::string text = value.is_string() ? std::string(value.get_string()) : to_text(value);
     auto timeout = parse_duration(text);
-    if (!timeout || *timeout <= Duration::zero()) return refuse(400, "Timeout should be a positive number of seconds");
+    if (!timeout || *timeout <= Duration::zero())
+        return refuse(400, "Timeout should be a positive number of seconds");
     return *timeout;
 }
 
 std::expected<std::string, CommandAnswer> read_postgres_version(const Json& value) {
     std::string text = value.is_string() ? std::string(value.get_string()) : to_text(value);
     auto parts = split(text, '.');
-    bool numbers = std::ranges::all_of(parts, [](const std::string& part) { return parse_uint(part).has_value(); });
+    bool numbers =
+        std::ranges::all_of(parts, [](const std::string& part) { return parse_uint(part).has_value(); });
     if (!numbers || parts.size() < 2 || parts.size() > 3)
-        return refuse(400, fmt::format("Invalid PostgreSQL version format: X.Y or X.Y.Z is accepted: {}", text));
+        return refuse(400,
+                      fmt::format("Invalid PostgreSQL version format: X.Y or X.Y.Z is accepted: {}", text));
     return text;
 }
 
@@ -102,9 +113,12 @@ void hand_over(WriteCall& call, bool failover) {
 
 }  // namespace
 
-HttpResponse text_answer(int status, std::string text) { return {status, std::move(text), "text/plain; charset=utf-8", {}}; }
+HttpResponse text_answer(int status, std::string text) {
+    return {status, std::move(text), "text/plain; charset=utf-8", {}};
+}
 
-std::expected<FailoverRequest, CommandAnswer> read_switchover(const JsonObject& body, bool failover, WallTime now) {
+std::expected<FailoverRequest, CommandAnswer> read_switchover(const JsonObject& body, bool failover,
+                                                              WallTime now) {
     PGHERD_TRY(std::string leader, read_text(body, "leader"));
     PGHERD_TRY(std::string candidate, read_text(body, "candidate"));
     PGHERD_TRY(std::string scheduled_at, read_text(body, "scheduled_at"));
@@ -113,8 +127,10 @@ std::expected<FailoverRequest, CommandAnswer> read_switchover(const JsonObject& 
     }
     // Patroni: a failover that names the leader is a switchover.
     if (!leader.empty()) failover = false;
-    if (failover && candidate.empty()) return refuse(400, "Failover could be performed only to a specific candidate");
-    if (!failover && leader.empty()) return refuse(400, "Switchover could be performed only from a specific leader");
+    if (failover && candidate.empty())
+        return refuse(400, "Failover could be performed only to a specific candidate");
+    if (!failover && leader.empty())
+        return refuse(400, "Switchover could be performed only from a specific leader");
     FailoverRequest request{MemberName(leader), MemberName(candidate), std::nullopt, {}};
     if (!scheduled_at.empty()) {
         if (failover) return refuse(400, "Failover can't be scheduled");
@@ -134,7 +150,8 @@ std::expected<RestartRequest, CommandAnswer> read_restart(const JsonObject& body
         } else if (key == "role") {
             PGHERD_TRY(std::string role, read_text(body, key));
             request.role = parse_role(role);
-            if (request.role != Role::primary && request.role != Role::standby_leader && request.role != Role::replica)
+            if (request.role != Role::primary && request.role != Role::standby_leader &&
+                request.role != Role::replica)
                 return refuse(400, "PostgreSQL role should be either primary, standby_leader, or replica");
         } else if (key == "postgres_version") {
             PGHERD_TRY(request.postgres_version, read_postgres_version(value));
@@ -161,9 +178,15 @@ void put_config(WriteCall call) {
     });
 }
 
-void post_switchover(WriteCall call) { hand_over(call, false); }
-void post_failover(WriteCall call) { hand_over(call, true); }
-void delete_switchover(WriteCall call) { call.commands.cancel_switchover(as_answer(std::move(call.reply))); }
+void post_switchover(WriteCall call) {
+    hand_over(call, false);
+}
+void post_failover(WriteCall call) {
+    hand_over(call, true);
+}
+void delete_switchover(WriteCall call) {
+    call.commands.cancel_switchover(as_answer(std::move(call.reply)));
+}
 
 void post_restart(WriteCall call) {
     with_body(call, true, [&](const JsonObject& body, Reply reply) {
@@ -173,8 +196,12 @@ void post_restart(WriteCall call) {
     });
 }
 
-void delete_restart(WriteCall call) { call.commands.cancel_restart(as_answer(std::move(call.reply))); }
-void post_reload(WriteCall call) { call.commands.reload(as_answer(std::move(call.reply))); }
+void delete_restart(WriteCall call) {
+    call.commands.cancel_restart(as_answer(std::move(call.reply)));
+}
+void post_reload(WriteCall call) {
+    call.commands.reload(as_answer(std::move(call.reply)));
+}
 
 void post_reinitialize(WriteCall call) {
     with_body(call, true, [&](const JsonObject& body, Reply reply) {
@@ -190,7 +217,9 @@ void post_failsafe(WriteCall call) {
     auto message = parse_failsafe_message(call.request.body);
     if (!message) return call.reply(text_answer(400, message.error().message));
     auto position = call.commands.failsafe(*message);
-    if (!position) return call.reply(text_answer(position.error().code == ErrorCode::conflict ? 500 : 502, position.error().message));
+    if (!position)
+        return call.reply(
+            text_answer(position.error().code == ErrorCode::conflict ? 500 : 502, position.error().message));
     HttpResponse accepted = text_answer(200, "Accepted");
     accepted.headers.emplace_back("lsn", std::to_string(position->value));
     call.reply(std::move(accepted));

@@ -32,7 +32,8 @@ void post_reinitialize(WriteCall call);
 void post_failsafe(WriteCall call);
 
 // The input of two of them, checked. An error is the answer.
-std::expected<FailoverRequest, CommandAnswer> read_switchover(const JsonObject& body, bool failover, WallTime now);
+std::expected<FailoverRequest, CommandAnswer> read_switchover(const JsonObject& body, bool failover,
+                                                              WallTime now);
 std::expected<RestartRequest, CommandAnswer> read_restart(const JsonObject& body, WallTime now);
 
 HttpResponse text_answer(int status, std::string text);

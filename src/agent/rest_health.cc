@@ -44,10 +44,13 @@ std::int64_t lag_parameter(const HttpRequest& request, std::int64_t otherwise) {
 }
 
 bool replica_is_healthy(const AgentState& state, const HttpRequest& request) {
-    if (!answers(state) || state.published.state != MemberState::running || state.published.role != Role::replica) return false;
+    if (!answers(state) || state.published.state != MemberState::running ||
+        state.published.role != Role::replica)
+        return false;
     if (state.config.tags.noloadbalance) return false;
     std::int64_t allowed = lag_parameter(request, kAnyLag);
-    if (allowed < 0 || lag_behind_leader(state, state.seen.pg.replayed) > std::uint64_t(allowed)) return false;
+    if (allowed < 0 || lag_behind_leader(state, state.seen.pg.replayed) > std::uint64_t(allowed))
+        return false;
     auto wanted = request.parameter("replication_state");
     return !wanted || *wanted == state.published.replication_state;
 }
@@ -67,7 +70,8 @@ Health look(const AgentState& state, const HttpRequest& request) {
     } else if (state.leads()) {
         health.leader = true;
         health.primary = !state.standby_cluster();
-        health.standby_leader = state.standby_cluster() && (role == Role::replica || role == Role::standby_leader);
+        health.standby_leader =
+            state.standby_cluster() && (role == Role::replica || role == Role::standby_leader);
         health.replica = health.replica && !state.standby_cluster();
     }
     return health;
@@ -79,12 +83,24 @@ struct Check {
     bool tags = true;  // `tag_…` parameters count
 };
 
-bool writable(const Health& h) { return h.primary; }
-bool leader_of_either_kind(const Health& h) { return h.primary || h.standby_leader; }
-bool standby_leader(const Health& h) { return h.standby_leader; }
-bool synchronous(const Health& h) { return h.knows_cluster && h.sync && h.replica; }
-bool asynchronous(const Health& h) { return h.knows_cluster && !h.sync && !h.quorum && h.replica; }
-bool read_only_synchronous(const Health& h) { return leader_of_either_kind(h) || synchronous(h); }
+bool writable(const Health& h) {
+    return h.primary;
+}
+bool leader_of_either_kind(const Health& h) {
+    return h.primary || h.standby_leader;
+}
+bool standby_leader(const Health& h) {
+    return h.standby_leader;
+}
+bool synchronous(const Health& h) {
+    return h.knows_cluster && h.sync && h.replica;
+}
+bool asynchronous(const Health& h) {
+    return h.knows_cluster && !h.sync && !h.quorum && h.replica;
+}
+bool read_only_synchronous(const Health& h) {
+    return leader_of_either_kind(h) || synchronous(h);
+}
 
 constexpr std::array kChecks{
     Check{"/", writable, false},
@@ -105,10 +121,14 @@ constexpr std::array kChecks{
     Check{"/read-only-sync", read_only_synchronous},
     Check{"/read-only-synchronous", read_only_synchronous},
     Check{"/read-only-quorum",
-          [](const Health& h) { return leader_of_either_kind(h) || (h.knows_cluster && h.quorum && h.replica); }},
+          [](const Health& h) {
+              return leader_of_either_kind(h) || (h.knows_cluster && h.quorum && h.replica);
+          }},
 };
 
-std::string tag_text(const Json& tag) { return tag.is_string() ? std::string(tag.get_string()) : to_text(tag); }
+std::string tag_text(const Json& tag) {
+    return tag.is_string() ? std::string(tag.get_string()) : to_text(tag);
+}
 
 bool tags_match(const Tags& tags, const HttpRequest& request) {
     constexpr std::string_view prefix = "tag_";
@@ -124,7 +144,8 @@ bool tags_match(const Tags& tags, const HttpRequest& request) {
 std::optional<int> health_status(const AgentState& state, const HttpRequest& request) {
     auto check = std::ranges::find(kChecks, request.path, &Check::path);
     if (check == kChecks.end()) return std::nullopt;
-    bool passes = check->passes(look(state, request)) && (!check->tags || tags_match(state.config.tags, request));
+    bool passes =
+        check->passes(look(state, request)) && (!check->tags || tags_match(state.config.tags, request));
     return passes ? kYes : kNo;
 }
 
@@ -138,7 +159,8 @@ int readiness_status(const AgentState& state, const HttpRequest& request) {
     if (state.leads()) return kYes;
     const PostgresState& pg = state.seen.pg;
     if (!answers(state) || state.published.replication_state != "streaming") return kNo;
-    bool can_measure = (state.seen.store_ok && state.seen.cluster) || state.seen.now < state.seen.failsafe_leader_until ||
+    bool can_measure = (state.seen.store_ok && state.seen.cluster) ||
+                       state.seen.now < state.seen.failsafe_leader_until ||
                        (pg.receiver && pg.receiver->latest_end.valid());
     std::int64_t allowed = lag_parameter(request, state.seen.config.maximum_lag_on_failover);
     Lsn position = request.parameter("mode") == "write" ? std::max(pg.received, pg.replayed) : pg.replayed;

@@ -14,8 +14,8 @@ std::optional<int> health_status(const AgentState& state, const HttpRequest& req
 
 // 200 while the agent decides; 503 when it has not for longer than the lease (twice that on a standby).
 int liveness_status(const AgentState& state);
-// 200 when this member leads, or streams closely enough: `lag` bytes, or maximum_lag_on_failover; `mode=write` counts what
-// was received instead of what was replayed.
+// 200 when this member leads, or streams closely enough: `lag` bytes, or maximum_lag_on_failover;
+// `mode=write` counts what was received instead of what was replayed.
 int readiness_status(const AgentState& state, const HttpRequest& request);
 
 }  // namespace pgherd::agent

@@ -12,26 +12,29 @@
 
 namespace pgherd::agent {
 
-inline constexpr std::string_view kPatroniVersion = "4.1.0";  // the Patroni version this agent is compatible with
+inline constexpr std::string_view kPatroniVersion =
+    "4.1.0";  // the Patroni version this agent is compatible with
 
 struct AgentState {
     AgentConfig config;
-    ha::Observation seen;        // the latest
-    ha::Decision decision;       // the latest
-    Member published;            // as last written to members/<name>
+    ha::Observation seen;   // the latest
+    ha::Decision decision;  // the latest
+    Member published;       // as last written to members/<name>
     Instant started;
-    Instant last_decision;       // for /liveness
-    WallTime store_last_seen;    // for dcs_last_seen
-    std::string progress;        // of the running operation, empty = none
+    Instant last_decision;     // for /liveness
+    WallTime store_last_seen;  // for dcs_last_seen
+    std::string progress;      // of the running operation, empty = none
     bool failsafe_active = false;
-    std::string request_refusal; // why this leader last dropped a request for a new leader
+    std::string request_refusal;  // why this leader last dropped a request for a new leader
     std::optional<ScheduledRestart> scheduled_restart;
     std::map<std::string, std::uint64_t> rule_counts;  // how often each rule decided
     std::map<std::string, Duration> phase_seconds;     // how long the last promotion, failover, … took
 
     bool paused() const { return seen.config.pause; }
     // The lock is ours and its local deadline has not passed.
-    bool leads() const { return seen.cluster && seen.cluster->led_by(config.name) && seen.now < seen.lock_valid_until; }
+    bool leads() const {
+        return seen.cluster && seen.cluster->led_by(config.name) && seen.now < seen.lock_valid_until;
+    }
     // The leader's lock in a standby cluster makes a standby leader.
     bool standby_cluster() const { return seen.config.standby_cluster.has_value(); }
 };

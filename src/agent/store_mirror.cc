@@ -9,7 +9,8 @@
 namespace pgherd::agent {
 
 namespace {
-constexpr Duration kPause = std::chrono::milliseconds(500);  // after a failed write: the next step would only fail again
+constexpr Duration kPause =
+    std::chrono::milliseconds(500);  // after a failed write: the next step would only fail again
 }
 
 namespace {
@@ -61,14 +62,16 @@ void StoreMirror::reload() {
     if (loading_) return;
     loading_ = true;
     store_.load(clock_.now() + kLoadLimit, alive_([this](Result<SnapshotPtr> result) {
-        loading_ = false;
-        if (result)
-            behind_ = false;
-        else if (result.error().code != ErrorCode::unavailable && result.error().code != ErrorCode::timeout)
-            log_.warning("store-not-read", with_context(result.error(), "cannot read the store").message);
-        seen(std::move(result));
-        changed_();
-    }));
+                    loading_ = false;
+                    if (result)
+                        behind_ = false;
+                    else if (result.error().code != ErrorCode::unavailable &&
+                             result.error().code != ErrorCode::timeout)
+                        log_.warning("store-not-read",
+                                     with_context(result.error(), "cannot read the store").message);
+                    seen(std::move(result));
+                    changed_();
+                }));
 }
 
 bool StoreMirror::writing(const std::string& key) const {
@@ -80,21 +83,22 @@ void StoreMirror::write(Swap swap, Duration limit, Done<Revision> done) {
     PGHERD_ASSERT(!writing(swap.key), swap.key);
     writing_.insert(swap.key);
     Swap copy = swap;
-    store_.swap(std::move(swap), clock_.now() + limit,
-                alive_([this, swap = std::move(copy), done = std::move(done)](Result<Revision> result) mutable {
-                    writing_.erase(swap.key);
-                    if (result) remember(swap, *result);
-                    bool answered = result || (result.error().code != ErrorCode::unavailable &&
-                                               result.error().code != ErrorCode::timeout);
-                    contact(answered);
-                    if (!result && result.error().code != ErrorCode::conflict)
-                        not_before_[swap.key] = clock_.now() + kPause;
-                    else
-                        not_before_.erase(swap.key);
-                    if (!result && result.error().code == ErrorCode::conflict) reload();
-                    if (done) done(std::move(result));
-                    changed_();
-                }));
+    store_.swap(
+        std::move(swap), clock_.now() + limit,
+        alive_([this, swap = std::move(copy), done = std::move(done)](Result<Revision> result) mutable {
+            writing_.erase(swap.key);
+            if (result) remember(swap, *result);
+            bool answered = result || (result.error().code != ErrorCode::unavailable &&
+                                       result.error().code != ErrorCode::timeout);
+            contact(answered);
+            if (!result && result.error().code != ErrorCode::conflict)
+                not_before_[swap.key] = clock_.now() + kPause;
+            else
+                not_before_.erase(swap.key);
+            if (!result && result.error().code == ErrorCode::conflict) reload();
+            if (done) done(std::move(result));
+            changed_();
+        }));
 }
 
 void StoreMirror::remember(const Swap& swap, Revision revision) {

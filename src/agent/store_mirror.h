@@ -1,7 +1,9 @@
-// The agent's picture of the store: the latest snapshot, parsed, with the agent's own confirmed writes already in it.
+// The agent's picture of the store: the latest snapshot, parsed, with the agent's own confirmed writes
+// already in it.
 //
-// A confirmed write is visible here at once, before the watch brings it back: deciding on a picture that lacks one's own
-// last step would repeat it. At most one write per record is under way; a second one is refused by `writing`.
+// A confirmed write is visible here at once, before the watch brings it back: deciding on a picture that
+// lacks one's own last step would repeat it. At most one write per record is under way; a second one is
+// refused by `writing`.
 #pragma once
 
 #include <functional>
@@ -19,7 +21,7 @@
 namespace pgherd::agent {
 
 class StoreMirror {
- public:
+  public:
     StoreMirror(Store& store, Clock& clock, Log& log, std::function<void()> changed);
 
     void start();
@@ -33,7 +35,8 @@ class StoreMirror {
 
     // Of the latest snapshot that the store itself has shown; `view` may have our own writes since.
     Revision watched() const { return watched_; }
-    // The picture is known to be old: reads the store once more, and again at every call until that has succeeded.
+    // The picture is known to be old: reads the store once more, and again at every call until that has
+    // succeeded.
     void reload();
     bool reloading() const { return behind_; }
 
@@ -44,7 +47,7 @@ class StoreMirror {
     // Any contact with the store tells whether it answers.
     void contact(bool answered);
 
- private:
+  private:
     void seen(Result<SnapshotPtr> result);
     void remember(const Swap& swap, Revision revision);
     void parse();
@@ -54,10 +57,11 @@ class StoreMirror {
     Log& log_;
     std::function<void()> changed_;
     std::unique_ptr<Watch> watch_;
-    Revision watched_;  // of the latest snapshot that the store has shown; snapshot_ also has our own writes since
+    Revision
+        watched_;  // of the latest snapshot that the store has shown; snapshot_ also has our own writes since
     SnapshotPtr snapshot_;
     std::shared_ptr<const ClusterView> view_;
-    bool behind_ = false;   // a write has failed on what the picture does not show
+    bool behind_ = false;  // a write has failed on what the picture does not show
     bool loading_ = false;
     bool ok_ = false;
     Instant silent_since_;

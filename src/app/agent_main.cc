@@ -14,7 +14,8 @@ namespace pgherd::app {
 namespace {
 
 constexpr const char* kFooter =
-    "The file is Patroni's (patroni.yml), and PATRONI_* variables are honoured. Sections etcd3 (or etcd) and sqlite name the store.\n"
+    "The file is Patroni's (patroni.yml), and PATRONI_* variables are honoured. Sections etcd3 (or etcd) and "
+    "sqlite name the store.\n"
     "\nexamples:\n"
     "  pgherd agent /etc/pgherd/member.yml\n"
     "  pgherd agent --validate-config /etc/pgherd/member.yml\n"
@@ -33,11 +34,14 @@ guard::WatchdogMode watchdog_mode(WatchdogConfig::Mode mode) {
 }  // namespace
 
 int agent_main(const std::vector<std::string>& args) {
-    CLI::App cli("Runs one member of a cluster: keeps PostgreSQL, and the agreement on who is the primary.", "pgherd agent");
+    CLI::App cli("Runs one member of a cluster: keeps PostgreSQL, and the agreement on who is the primary.",
+                 "pgherd agent");
     cli.footer(kFooter);
     std::string path;
     bool validate = false;
-    cli.add_option("CONFIG", path, "configuration file, or a directory of *.yml files (default: the variable PATRONI_CONFIGURATION)");
+    cli.add_option(
+        "CONFIG", path,
+        "configuration file, or a directory of *.yml files (default: the variable PATRONI_CONFIGURATION)");
     cli.add_flag("--validate-config", validate, "only check the configuration");
     std::vector<std::string> reversed(args.rbegin(), args.rend());
     try {
@@ -51,7 +55,8 @@ int agent_main(const std::vector<std::string>& args) {
         return 1;
     }
     if (validate) {
-        fmt::print("{}: the configuration of member {} of cluster {} is good\n", config->source, config->name.text(), config->scope);
+        fmt::print("{}: the configuration of member {} of cluster {} is good\n", config->source,
+                   config->name.text(), config->scope);
         return 0;
     }
     guard::GuardOptions options;

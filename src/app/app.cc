@@ -48,7 +48,8 @@ constexpr std::array kCommands{
 
 int print_help(const std::vector<std::string>&) {
     fmt::print(
-        "pgherd runs PostgreSQL as a herd: one primary, standbys that follow it, and a new primary when it dies.\n\n"
+        "pgherd runs PostgreSQL as a herd: one primary, standbys that follow it, and a new primary when it "
+        "dies.\n\n"
         "usage: pgherd COMMAND [OPTIONS]\n\n");
     for (const Command& command : kCommands)
         if (!command.summary.empty()) fmt::print("  {:<9}{}\n", command.name, command.summary);

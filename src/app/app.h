@@ -11,7 +11,8 @@ int run(const std::vector<std::string>& args);
 
 // `pgherd agent CONFIG.yml`: the guard, which starts the brain below.
 int agent_main(const std::vector<std::string>& args);
-// The brain: what the guard runs. Its configuration comes as the same arguments, its line to the guard as an inherited descriptor.
+// The brain: what the guard runs. Its configuration comes as the same arguments, its line to the guard as an
+// inherited descriptor.
 int brain_main(const std::vector<std::string>& args);
 
 }  // namespace pgherd::app

@@ -1,7 +1,8 @@
 // The brain: the agent with real ports around it. Started by the guard, and started again when it dies.
 //
-// Before it begins it makes sure that it can work at all: the store answers and no other member of its name is alive. When it
-// finds PostgreSQL running (its predecessor crashed) it begins at once, whatever the store does.
+// Before it begins it makes sure that it can work at all: the store answers and no other member of its name
+// is alive. When it finds PostgreSQL running (its predecessor crashed) it begins at once, whatever the store
+// does.
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -39,15 +40,16 @@ Result<std::unique_ptr<Store>> open_store(EventLoop& loop, const AgentConfig& co
 }
 
 class Brain {
- public:
+  public:
     Brain(AgentConfig config, std::string path, LogLevel level)
-        : config_(std::move(config)), path_(std::move(path)),
+        : config_(std::move(config)),
+          path_(std::move(path)),
           log_(config_.name.text(), level, config_.log.json ? LogFormat::json : LogFormat::plain),
           peers_(loop_, config_.ctl) {}
 
     int run();
 
- private:
+  private:
     Status prepare();
     bool postgres_runs();
     Status check_store();
@@ -88,19 +90,23 @@ Status Brain::prepare() {
     PGHERD_TRY(auto guard, guard::Client::from_environment());
     PGHERD_TRY(postgres_, postgres::LocalPostgres::create(loop_, config_, std::move(guard), log_));
     if (!postgres_runs()) PGHERD_CHECK(check_store());
-    agent_ = std::make_unique<agent::Agent>(config_, agent::Ports{loop_.clock(), loop_.random(), *store_, *postgres_, peers_, log_},
-                                            [this](std::string why) {
-                                                log_.error("agent-gives-up", why);
-                                                fmt::print(stderr, "pgherd agent: {}\n", why);
-                                                end(1);
-                                            });
+    agent_ = std::make_unique<agent::Agent>(
+        config_, agent::Ports{loop_.clock(), loop_.random(), *store_, *postgres_, peers_, log_},
+        [this](std::string why) {
+            log_.error("agent-gives-up", why);
+            fmt::print(stderr, "pgherd agent: {}\n", why);
+            end(1);
+        });
     agent_->on_reload([this] { reload(); });
-    HttpServerOptions options{.listen = config_.restapi.listen, .tls = config_.restapi.tls, .verify_client = config_.restapi.verify_client};
+    HttpServerOptions options{.listen = config_.restapi.listen,
+                              .tls = config_.restapi.tls,
+                              .verify_client = config_.restapi.verify_client};
     auto handler = [this](HttpRequest request, std::move_only_function<void(HttpResponse)> reply) {
         agent_->handle(std::move(request), std::move(reply));
     };
     PGHERD_TRY(server_, HttpServer::listen(loop_, std::move(options), handler));
-    signals_ = std::make_unique<Signals>(loop_, std::vector{SIGTERM, SIGINT, SIGHUP}, [this](int number) { on_signal(number); });
+    signals_ = std::make_unique<Signals>(loop_, std::vector{SIGTERM, SIGINT, SIGHUP},
+                                         [this](int number) { on_signal(number); });
     return {};
 }
 
@@ -115,11 +121,15 @@ bool Brain::postgres_runs() {
 
 Status Brain::check_store() {
     std::optional<Result<SnapshotPtr>> answer;
-    store_->load(loop_.clock().now() + kStorePatience, [&](Result<SnapshotPtr> result) { answer = std::move(result); });
+    store_->load(loop_.clock().now() + kStorePatience,
+                 [&](Result<SnapshotPtr> result) { answer = std::move(result); });
     loop_.run_until([&] { return answer.has_value(); }, kStorePatience + 1s);
-    if (!answer) return fail(ErrorCode::timeout, "cannot read the state of the cluster: " + store_->describe() + " does not answer");
+    if (!answer)
+        return fail(ErrorCode::timeout,
+                    "cannot read the state of the cluster: " + store_->describe() + " does not answer");
     if (!*answer)
-        return std::unexpected(with_context(answer->error(), fmt::format("cannot read the state of cluster \"{}\"", config_.scope)));
+        return std::unexpected(with_context(
+            answer->error(), fmt::format("cannot read the state of cluster \"{}\"", config_.scope)));
     return check_name(***answer);
 }
 
@@ -130,11 +140,14 @@ Status Brain::check_name(const Snapshot& snapshot) {
     auto member = parse_member(config_.name, record->second.value);
     if (!member || member->api_url.empty()) return {};
     std::optional<bool> alive;
-    peers_.ask(member->api_url, loop_.clock().now() + 2s, [&](Result<PeerStatus> result) { alive = result.has_value(); });
+    peers_.ask(member->api_url, loop_.clock().now() + 2s,
+               [&](Result<PeerStatus> result) { alive = result.has_value(); });
     loop_.run_until([&] { return alive.has_value(); }, 3s);
     if (!alive.value_or(false)) return {};
-    return fail(ErrorCode::conflict, fmt::format("a member named \"{}\" is running already and answers at {}; give this one another name",
-                                                 config_.name.text(), member->api_url));
+    return fail(
+        ErrorCode::conflict,
+        fmt::format("a member named \"{}\" is running already and answers at {}; give this one another name",
+                    config_.name.text(), member->api_url));
 }
 
 void Brain::on_signal(int number) {

@@ -6,10 +6,15 @@
 
 namespace pgherd {
 
-std::string to_string(Lsn lsn) { return fmt::format("{:X}/{:X}", lsn.value >> 32, lsn.value & 0xFFFFFFFF); }
+std::string to_string(Lsn lsn) {
+    return fmt::format("{:X}/{:X}", lsn.value >> 32, lsn.value & 0xFFFFFFFF);
+}
 
 Result<Lsn> parse_lsn(std::string_view text) {
-    auto bad = [&] { return fail(ErrorCode::invalid, fmt::format("\"{}\" is no WAL position (expected X/Y, hexadecimal)", text)); };
+    auto bad = [&] {
+        return fail(ErrorCode::invalid,
+                    fmt::format("\"{}\" is no WAL position (expected X/Y, hexadecimal)", text));
+    };
     auto slash = text.find('/');
     if (slash == std::string_view::npos) return bad();
     std::uint32_t high = 0, low = 0;

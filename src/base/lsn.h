@@ -17,11 +17,13 @@ struct Lsn {
     constexpr auto operator<=>(const Lsn&) const = default;
 };
 
-std::string to_string(Lsn lsn);                  // "0/3000060"
-Result<Lsn> parse_lsn(std::string_view text);    // the inverse
+std::string to_string(Lsn lsn);                // "0/3000060"
+Result<Lsn> parse_lsn(std::string_view text);  // the inverse
 
 // Bytes from `from` to `to`, 0 where `to` is not ahead.
-constexpr std::uint64_t bytes_between(Lsn from, Lsn to) { return to > from ? to.value - from.value : 0; }
+constexpr std::uint64_t bytes_between(Lsn from, Lsn to) {
+    return to > from ? to.value - from.value : 0;
+}
 
 // A timeline id; 0 is "unknown". PostgreSQL starts at 1.
 struct Timeline {

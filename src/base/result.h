@@ -1,8 +1,9 @@
 // Result<T>: a value or an Error.
 //
-// An Error says what could not be done, with what and why; every hop adds its part in front ("cannot renew lease of
-// "c1": cannot reach etcd at …"). A code exists only where a caller branches on it. `certainty` matters for remote
-// writes alone: a write that timed out may still be applied, and must not be repeated blindly.
+// An Error says what could not be done, with what and why; every hop adds its part in front ("cannot renew
+// lease of "c1": cannot reach etcd at …"). A code exists only where a caller branches on it. `certainty`
+// matters for remote writes alone: a write that timed out may still be applied, and must not be repeated
+// blindly.
 #pragma once
 
 #include <expected>
@@ -40,10 +41,13 @@ template <class T>
 using Result = std::expected<T, Error>;
 using Status = Result<void>;
 
-inline std::unexpected<Error> fail(ErrorCode code, std::string message, Certainty certainty = Certainty::not_done) {
+inline std::unexpected<Error> fail(ErrorCode code, std::string message,
+                                   Certainty certainty = Certainty::not_done) {
     return std::unexpected(Error{code, std::move(message), certainty});
 }
-inline std::unexpected<Error> fail(std::string message) { return fail(ErrorCode::failed, std::move(message)); }
+inline std::unexpected<Error> fail(std::string message) {
+    return fail(ErrorCode::failed, std::move(message));
+}
 
 // The same error, one hop further up: "<context>: <message>".
 inline Error with_context(Error error, std::string_view context) {
@@ -59,14 +63,15 @@ std::string_view to_string(ErrorCode code);
 #define PGHERD_CONCAT_(a, b) a##b
 #define PGHERD_CONCAT(a, b) PGHERD_CONCAT_(a, b)
 // PGHERD_TRY(auto x, expr): declares x from a Result, or returns its error from the enclosing function.
-#define PGHERD_TRY(declaration, ...) PGHERD_TRY_(PGHERD_CONCAT(try_result_, __LINE__), declaration, __VA_ARGS__)
-#define PGHERD_TRY_(temporary, declaration, ...)                                    \
-    auto temporary = (__VA_ARGS__);                                                 \
-    if (!temporary) return std::unexpected(std::move(temporary).error());           \
+#define PGHERD_TRY(declaration, ...) \
+    PGHERD_TRY_(PGHERD_CONCAT(try_result_, __LINE__), declaration, __VA_ARGS__)
+#define PGHERD_TRY_(temporary, declaration, ...)                          \
+    auto temporary = (__VA_ARGS__);                                       \
+    if (!temporary) return std::unexpected(std::move(temporary).error()); \
     declaration = std::move(*temporary)
 // PGHERD_CHECK(expr): returns the error of a Status from the enclosing function.
-#define PGHERD_CHECK(...)                                                                     \
-    do {                                                                                      \
-        if (auto check_result = (__VA_ARGS__); !check_result)                                 \
-            return std::unexpected(std::move(check_result).error());                          \
+#define PGHERD_CHECK(...)                                            \
+    do {                                                             \
+        if (auto check_result = (__VA_ARGS__); !check_result)        \
+            return std::unexpected(std::move(check_result).error()); \
     } while (false)

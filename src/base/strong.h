@@ -12,21 +12,21 @@ namespace pgherd {
 
 template <class Tag, class Value>
 class Strong {
- public:
+  public:
     Strong() = default;
     explicit Strong(Value value) : value_(std::move(value)) {}
 
     const Value& value() const { return value_; }
     auto operator<=>(const Strong&) const = default;
 
- private:
+  private:
     Value value_{};
 };
 
 // The name of a member of the cluster, unique within its scope. Empty means "none".
 struct MemberNameTag {};
 class MemberName : public Strong<MemberNameTag, std::string> {
- public:
+  public:
     using Strong::Strong;
     explicit MemberName(std::string_view name) : Strong(std::string(name)) {}
     explicit MemberName(const char* name) : Strong(std::string(name)) {}
@@ -45,5 +45,7 @@ using SystemId = Strong<struct SystemIdTag, std::uint64_t>;
 
 template <>
 struct std::hash<pgherd::MemberName> {
-    std::size_t operator()(const pgherd::MemberName& name) const noexcept { return std::hash<std::string>{}(name.text()); }
+    std::size_t operator()(const pgherd::MemberName& name) const noexcept {
+        return std::hash<std::string>{}(name.text());
+    }
 };

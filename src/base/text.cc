@@ -10,7 +10,9 @@
 namespace pgherd {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
+}
 
 template <class Int>
 Result<Int> parse_number(std::string_view text, std::string_view what) {
@@ -26,7 +28,8 @@ Result<Int> parse_number(std::string_view text, std::string_view what) {
 Result<std::pair<double, std::string_view>> number_and_unit(std::string_view text) {
     text = trim(text);
     double value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+    auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
     if (error != std::errc{} || !std::isfinite(value))
         return fail(ErrorCode::invalid, fmt::format("\"{}\" does not begin with a number", text));
     return std::pair{value, trim(text.substr(std::size_t(end - text.data())))};
@@ -39,7 +42,8 @@ struct Unit {
 
 Result<std::int64_t> scaled(double value, double factor, std::string_view text) {
     double product = value * factor;
-    if (std::fabs(product) >= 9.2e18) return fail(ErrorCode::invalid, fmt::format("\"{}\" is out of range", text));
+    if (std::fabs(product) >= 9.2e18)
+        return fail(ErrorCode::invalid, fmt::format("\"{}\" is out of range", text));
     return std::int64_t(std::llround(product));
 }
 
@@ -47,30 +51,34 @@ constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 }  // namespace
 
-Result<std::int64_t> parse_int(std::string_view text) { return parse_number<std::int64_t>(text, "a whole number"); }
+Result<std::int64_t> parse_int(std::string_view text) {
+    return parse_number<std::int64_t>(text, "a whole number");
+}
 Result<std::uint64_t> parse_uint(std::string_view text) {
     return parse_number<std::uint64_t>(text, "a whole number of 0 or more");
 }
 
 Result<std::int64_t> parse_bytes(std::string_view text) {
-    static constexpr std::array<Unit, 6> units{{{"", 1}, {"b", 1}, {"kb", 1024}, {"mb", 1048576}, {"gb", 1073741824},
-                                                {"tb", 1099511627776.0}}};
+    static constexpr std::array<Unit, 6> units{
+        {{"", 1}, {"b", 1}, {"kb", 1024}, {"mb", 1048576}, {"gb", 1073741824}, {"tb", 1099511627776.0}}};
     PGHERD_TRY(auto parts, number_and_unit(text));
     for (const Unit& unit : units)
         if (iequals(unit.name, parts.second)) return scaled(parts.first, unit.factor, text);
-    return fail(ErrorCode::invalid, fmt::format("\"{}\" has an unknown unit (expected B, kB, MB, GB or TB)", text));
+    return fail(ErrorCode::invalid,
+                fmt::format("\"{}\" has an unknown unit (expected B, kB, MB, GB or TB)", text));
 }
 
 Result<Duration> parse_duration(std::string_view text) {
-    static constexpr std::array<Unit, 7> units{{{"", 1e9}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9},
-                                                {"h", 3600e9}, {"d", 86400e9}}};
+    static constexpr std::array<Unit, 7> units{
+        {{"", 1e9}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9}}};
     PGHERD_TRY(auto parts, number_and_unit(text));
     for (const Unit& unit : units)
         if (unit.name == parts.second) {
             PGHERD_TRY(auto nanoseconds, scaled(parts.first, unit.factor, text));
             return Duration(nanoseconds);
         }
-    return fail(ErrorCode::invalid, fmt::format("\"{}\" has an unknown unit (expected us, ms, s, min, h or d)", text));
+    return fail(ErrorCode::invalid,
+                fmt::format("\"{}\" has an unknown unit (expected us, ms, s, min, h or d)", text));
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {
@@ -125,7 +133,8 @@ Result<std::string> base64_decode(std::string_view text) {
     while (!text.empty() && text.back() == '=') text.remove_suffix(1);
     for (char c : text) {
         auto digit = kBase64.find(c);
-        if (digit == std::string_view::npos) return fail(ErrorCode::invalid, "cannot decode base64: unexpected character");
+        if (digit == std::string_view::npos)
+            return fail(ErrorCode::invalid, "cannot decode base64: unexpected character");
         group = group << 6 | std::uint32_t(digit);
         if ((bits += 6) >= 8) bytes.push_back(char(group >> (bits -= 8) & 255));
     }
@@ -138,7 +147,11 @@ static std::string quoted(std::string_view text, char quote) {
     return result += quote;
 }
 
-std::string quote_literal(std::string_view text) { return quoted(text, '\''); }
-std::string quote_identifier(std::string_view text) { return quoted(text, '"'); }
+std::string quote_literal(std::string_view text) {
+    return quoted(text, '\'');
+}
+std::string quote_identifier(std::string_view text) {
+    return quoted(text, '"');
+}
 
 }  // namespace pgherd

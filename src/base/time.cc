@@ -17,9 +17,10 @@ std::string format_wall(WallTime time, char between) {
     auto day = floor<days>(time);
     year_month_day date(day);
     auto since = time - day;
-    auto text = fmt::format("{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}", int(date.year()), unsigned(date.month()),
-                            unsigned(date.day()), between, duration_cast<hours>(since).count(),
-                            duration_cast<minutes>(since).count() % 60, duration_cast<seconds>(since).count() % 60);
+    auto text =
+        fmt::format("{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}", int(date.year()), unsigned(date.month()),
+                    unsigned(date.day()), between, duration_cast<hours>(since).count(),
+                    duration_cast<minutes>(since).count() % 60, duration_cast<seconds>(since).count() % 60);
     if (auto fraction = (since % seconds(1)).count(); fraction != 0) text += fmt::format(".{:06}", fraction);
     return text + "+00:00";
 }
@@ -62,13 +63,19 @@ Instant boottime_now() {
     return Instant(seconds(now.tv_sec) + nanoseconds(now.tv_nsec));
 }
 
-std::string to_iso(WallTime time) { return format_wall(time, 'T'); }
-std::string to_iso_with_blank(WallTime time) { return format_wall(time, ' '); }
+std::string to_iso(WallTime time) {
+    return format_wall(time, 'T');
+}
+std::string to_iso_with_blank(WallTime time) {
+    return format_wall(time, ' ');
+}
 
 Result<WallTime> parse_iso(std::string_view text) {
     std::string_view rest = trim(text);
     auto bad = [&](std::string_view why) {
-        return fail(ErrorCode::invalid, fmt::format("\"{}\" is no time: {} (expected for instance 2026-01-31T23:59:00+00:00)", text, why));
+        return fail(ErrorCode::invalid,
+                    fmt::format("\"{}\" is no time: {} (expected for instance 2026-01-31T23:59:00+00:00)",
+                                text, why));
     };
     int y = take_digits(rest, 4);
     bool dashes = take(rest, '-');
@@ -82,7 +89,8 @@ Result<WallTime> parse_iso(std::string_view text) {
     bool colons = take(rest, ':');
     int mi = take_digits(rest, 2);
     int s = take(rest, ':') ? take_digits(rest, 2) : 0;
-    if (!colons || h < 0 || h > 23 || mi < 0 || mi > 59 || s < 0 || s > 59) return bad("the time of day cannot be read");
+    if (!colons || h < 0 || h > 23 || mi < 0 || mi > 59 || s < 0 || s > 59)
+        return bad("the time of day cannot be read");
     microseconds fraction{0};
     if (take(rest, '.'))
         for (int scale = 100000; !rest.empty() && rest.front() >= '0' && rest.front() <= '9'; scale /= 10)
@@ -90,7 +98,8 @@ Result<WallTime> parse_iso(std::string_view text) {
     auto zone = take_zone(rest);
     if (!zone) return bad("the time zone is missing");
     if (!rest.empty()) return bad("there is something behind it");
-    return WallTime(sys_days(date).time_since_epoch() + hours(h) + minutes(mi) + seconds(s) + fraction - *zone);
+    return WallTime(sys_days(date).time_since_epoch() + hours(h) + minutes(mi) + seconds(s) + fraction -
+                    *zone);
 }
 
 std::string to_text(Duration duration) {

@@ -82,7 +82,8 @@ Result<TimelineClaim> parse_timeline(std::string_view value) {
     if (!timeline || *timeline < 1 || *timeline > std::numeric_limits<std::uint32_t>::max())
         return fail(ErrorCode::invalid, "cannot read the timeline record: no timeline in it");
     const Json* member = json->if_contains("member");
-    return TimelineClaim{{std::uint32_t(*timeline)}, MemberName(member ? scalar_text(*member).value_or("") : ""), {}};
+    return TimelineClaim{
+        {std::uint32_t(*timeline)}, MemberName(member ? scalar_text(*member).value_or("") : ""), {}};
 }
 
 std::string write_timeline(const TimelineClaim& claim) {

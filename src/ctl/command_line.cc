@@ -13,17 +13,19 @@ namespace {
 constexpr int kUsage = 2;
 constexpr double kWatchEvery = 2;
 
-const std::map<std::string, RoleFilter> kRoles{{"any", RoleFilter::any},
-                                               {"leader", RoleFilter::leader},
-                                               {"primary", RoleFilter::primary},
-                                               {"standby-leader", RoleFilter::standby_leader},
-                                               {"replica", RoleFilter::replica},
-                                               {"standby", RoleFilter::replica}};
+const std::map<std::string, RoleFilter> kRoles{
+    {"any", RoleFilter::any},         {"leader", RoleFilter::leader},
+    {"primary", RoleFilter::primary}, {"standby-leader", RoleFilter::standby_leader},
+    {"replica", RoleFilter::replica}, {"standby", RoleFilter::replica}};
 
-const std::map<std::string, Format> kFormats{
-    {"pretty", Format::pretty}, {"tsv", Format::tsv}, {"json", Format::json}, {"yaml", Format::yaml}, {"yml", Format::yaml}};
+const std::map<std::string, Format> kFormats{{"pretty", Format::pretty},
+                                             {"tsv", Format::tsv},
+                                             {"json", Format::json},
+                                             {"yaml", Format::yaml},
+                                             {"yml", Format::yaml}};
 
-constexpr const char* kFooter = R"(Where the cluster is: --dir, -c or --store; without them $PGHERD_DIR, $PATRONICTL_CONFIG_FILE, ~/.pgherd/default.
+constexpr const char* kFooter =
+    R"(Where the cluster is: --dir, -c or --store; without them $PGHERD_DIR, $PATRONICTL_CONFIG_FILE, ~/.pgherd/default.
 Options that say where may stand before or after the verb.
 
 Examples:
@@ -49,34 +51,46 @@ std::string_view to_string(RoleFilter role) {
     return std::ranges::find(kRoles, role, &std::pair<const std::string, RoleFilter>::second)->first;
 }
 
-void VerbLine::flag(const std::string& names, bool& into, const std::string& help) { app_->add_flag(names, into, help); }
+void VerbLine::flag(const std::string& names, bool& into, const std::string& help) {
+    app_->add_flag(names, into, help);
+}
 
-void VerbLine::text(const std::string& names, std::string& into, const std::string& help, const std::string& type) {
+void VerbLine::text(const std::string& names, std::string& into, const std::string& help,
+                    const std::string& type) {
     app_->add_option(names, into, help)->type_name(type);
 }
 
-void VerbLine::texts(const std::string& names, std::vector<std::string>& into, const std::string& help, const std::string& type) {
+void VerbLine::texts(const std::string& names, std::vector<std::string>& into, const std::string& help,
+                     const std::string& type) {
     app_->add_option(names, into, help)->type_name(type)->allow_extra_args(false);
 }
 
 template <class Role>
 void VerbLine::any_role(Role& into) {
-    app_->add_option_function<std::string>("-r,--role", [&into](const std::string& word) { into = one_of(kRoles, "--role", word); },
-                                           "Only members with this role: leader, primary, standby-leader, replica, any")
+    app_->add_option_function<std::string>(
+            "-r,--role", [&into](const std::string& word) { into = one_of(kRoles, "--role", word); },
+            "Only members with this role: leader, primary, standby-leader, replica, any")
         ->type_name("ROLE");
 }
 
-void VerbLine::role(RoleFilter& into) { any_role(into); }
-void VerbLine::role(std::optional<RoleFilter>& into) { any_role(into); }
+void VerbLine::role(RoleFilter& into) {
+    any_role(into);
+}
+void VerbLine::role(std::optional<RoleFilter>& into) {
+    any_role(into);
+}
 
 void VerbLine::format(const std::string& names, Format& into) {
-    app_->add_option_function<std::string>(names, [&into](const std::string& word) { into = one_of(kFormats, "--format", word); },
-                                           "pretty, tsv, json or yaml")
+    app_->add_option_function<std::string>(
+            names, [&into](const std::string& word) { into = one_of(kFormats, "--format", word); },
+            "pretty, tsv, json or yaml")
         ->type_name("FORMAT");
 }
 
 void VerbLine::watch(double& seconds) {
-    app_->add_option("-w,--watch", seconds, "Again every so many seconds")->type_name("SECONDS")->check(CLI::PositiveNumber);
+    app_->add_option("-w,--watch", seconds, "Again every so many seconds")
+        ->type_name("SECONDS")
+        ->check(CLI::PositiveNumber);
     app_->add_flag_callback("-W", [&seconds] { seconds = kWatchEvery; }, "Again every 2 seconds");
 }
 
@@ -84,18 +98,27 @@ void VerbLine::runs(Verb verb) {
     app_->callback([chosen = chosen_, verb = std::move(verb)] { *chosen = verb; });
 }
 
-CommandLine::CommandLine() : app_(std::make_unique<CLI::App>("Shows and operates a cluster, with patronictl's verbs.", "pgherd ctl")) {
+CommandLine::CommandLine()
+    : app_(std::make_unique<CLI::App>("Shows and operates a cluster, with patronictl's verbs.",
+                                      "pgherd ctl")) {
     app_->footer(kFooter);
     app_->require_subcommand(1);
     app_->fallthrough();
     app_->add_option("--dir", location_.dir, "Directory of `pgherd up`")->type_name("DIR");
-    app_->add_option("-c,--config,--config-file", location_.config, "An agent's or patronictl's configuration")->type_name("FILE");
-    app_->add_option("--store,--dcs-url,--dcs", location_.store, "etcd://host:port[,host:port][/namespace] or sqlite:/path")->type_name("URL");
-    app_->add_option("--scope", location_.scope, "Name of the cluster, if the store holds several")->type_name("NAME");
+    app_->add_option("-c,--config,--config-file", location_.config,
+                     "An agent's or patronictl's configuration")
+        ->type_name("FILE");
+    app_->add_option("--store,--dcs-url,--dcs", location_.store,
+                     "etcd://host:port[,host:port][/namespace] or sqlite:/path")
+        ->type_name("URL");
+    app_->add_option("--scope", location_.scope, "Name of the cluster, if the store holds several")
+        ->type_name("NAME");
     app_->add_flag("-k,--insecure", location_.insecure, "Do not verify the members' certificates");
     add_verbs(*this);
     CLI::App* completion = app_->add_subcommand("completion", "Print a completion script for a shell");
-    completion->add_option("shell", shell_, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    completion->add_option("shell", shell_, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
 }
 
 CommandLine::~CommandLine() = default;
@@ -106,7 +129,8 @@ VerbLine CommandLine::verb(const std::string& name, const std::string& about) {
     return {*verb, chosen_};
 }
 
-VerbLine CommandLine::member_verb(const std::string& name, const std::string& about, std::vector<std::string>& members) {
+VerbLine CommandLine::member_verb(const std::string& name, const std::string& about,
+                                  std::vector<std::string>& members) {
     CLI::App* verb = app_->add_subcommand(name, about);
     verb->add_option("members", members, "Names of members; the name of the cluster may stand first");
     return {*verb, chosen_};

@@ -1,5 +1,5 @@
-// The command line of ctl: verbs with their options, without a word about the library that parses them (which takes
-// long to compile, and is included in one file only).
+// The command line of ctl: verbs with their options, without a word about the library that parses them (which
+// takes long to compile, and is included in one file only).
 #pragma once
 
 #include <functional>
@@ -20,20 +20,22 @@ namespace pgherd::ctl {
 
 struct Context;
 
-// Success, or an error whose code gives the exit code: invalid 2; not_found, unavailable, timeout and denied 3; else 1.
+// Success, or an error whose code gives the exit code: invalid 2; not_found, unavailable, timeout and denied
+// 3; else 1.
 using Verb = std::function<Status(Context&)>;
 
 enum class RoleFilter { any, leader, primary, standby_leader, replica };
 
-// One verb while it is being set up. `names` are as people type them, "-s,--set"; what is given must live as long as the
-// command line, so verbs keep their options in a shared_ptr that their function holds.
+// One verb while it is being set up. `names` are as people type them, "-s,--set"; what is given must live as
+// long as the command line, so verbs keep their options in a shared_ptr that their function holds.
 class VerbLine {
- public:
+  public:
     VerbLine(CLI::App& app, Verb& chosen) : app_(&app), chosen_(&chosen) {}
 
     void flag(const std::string& names, bool& into, const std::string& help);
     void text(const std::string& names, std::string& into, const std::string& help, const std::string& type);
-    void texts(const std::string& names, std::vector<std::string>& into, const std::string& help, const std::string& type);  // repeated
+    void texts(const std::string& names, std::vector<std::string>& into, const std::string& help,
+               const std::string& type);  // repeated
     void role(RoleFilter& into);
     void role(std::optional<RoleFilter>& into);
     void format(const std::string& names, Format& into);
@@ -41,7 +43,7 @@ class VerbLine {
     // What the verb does when it was chosen.
     void runs(Verb verb);
 
- private:
+  private:
     template <class Role>
     void any_role(Role& into);
 
@@ -50,7 +52,7 @@ class VerbLine {
 };
 
 class CommandLine {
- public:
+  public:
     CommandLine();
     ~CommandLine();
     CommandLine(const CommandLine&) = delete;
@@ -59,7 +61,8 @@ class CommandLine {
     // A verb with the name of the cluster as an optional argument, as patronictl has it.
     VerbLine verb(const std::string& name, const std::string& about);
     // A verb with names of members; the name of the cluster may stand first.
-    VerbLine member_verb(const std::string& name, const std::string& about, std::vector<std::string>& members);
+    VerbLine member_verb(const std::string& name, const std::string& about,
+                         std::vector<std::string>& members);
 
     // Nothing when a verb was chosen; otherwise the exit code, and what there was to say has been said.
     std::optional<int> parse(std::vector<std::string> words);
@@ -70,7 +73,7 @@ class CommandLine {
     const std::string& shell() const { return shell_; }
     const CLI::App& app() const { return *app_; }
 
- private:
+  private:
     std::unique_ptr<CLI::App> app_;
     LocationOptions location_;
     std::string cluster_;

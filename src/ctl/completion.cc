@@ -32,8 +32,11 @@ std::vector<std::string> verb_names(const CLI::App& app) {
 std::string bash_script(const CLI::App& app) {
     std::string cases;
     for (const CLI::App* verb : verbs(app)) {
-        std::string extra = verb->get_name() == "completion" ? " bash zsh fish" : verb->get_name() == "flush" ? " restart switchover" : "";
-        cases += fmt::format("        {}) words=\"{}{}\" ;;\n", verb->get_name(), join(flags(*verb), " "), extra);
+        std::string extra = verb->get_name() == "completion" ? " bash zsh fish"
+                            : verb->get_name() == "flush"    ? " restart switchover"
+                                                             : "";
+        cases +=
+            fmt::format("        {}) words=\"{}{}\" ;;\n", verb->get_name(), join(flags(*verb), " "), extra);
     }
     return fmt::format(R"(# source <(pgherd ctl completion bash)
 _pgherd() {{
@@ -64,7 +67,8 @@ complete -F _pgherd pgherd
 
 // zsh runs bash's completions.
 std::string zsh_script(const CLI::App& app) {
-    return "# source <(pgherd ctl completion zsh)\nautoload -U +X bashcompinit && bashcompinit\n" + bash_script(app);
+    return "# source <(pgherd ctl completion zsh)\nautoload -U +X bashcompinit && bashcompinit\n" +
+           bash_script(app);
 }
 
 std::string fish_quoted(std::string_view text) {
@@ -85,13 +89,17 @@ std::string fish_script(const CLI::App& app) {
     std::string names = join(verb_names(app), " ");
     std::string script = "# pgherd ctl completion fish | source\n";
     for (const CLI::App* verb : verbs(app)) {
-        script += fmt::format("complete -c pgherd -f -n '__fish_seen_subcommand_from ctl; and not __fish_seen_subcommand_from {}' -a {} -d {}\n", names,
-                              verb->get_name(), fish_quoted(verb->get_description()));
+        script += fmt::format(
+            "complete -c pgherd -f -n '__fish_seen_subcommand_from ctl; and not __fish_seen_subcommand_from "
+            "{}' -a {} -d {}\n",
+            names, verb->get_name(), fish_quoted(verb->get_description()));
         for (const CLI::Option* option : verb->get_options())
             if (!option->get_lnames().empty() || !option->get_snames().empty())
-                script += fish_option(*option, fmt::format("__fish_seen_subcommand_from {}", verb->get_name()));
+                script +=
+                    fish_option(*option, fmt::format("__fish_seen_subcommand_from {}", verb->get_name()));
     }
-    for (const CLI::Option* option : app.get_options()) script += fish_option(*option, "__fish_seen_subcommand_from ctl");
+    for (const CLI::Option* option : app.get_options())
+        script += fish_option(*option, "__fish_seen_subcommand_from ctl");
     return script;
 }
 

@@ -43,10 +43,12 @@ struct Edit {
 
 // By the longest common subsequence; configurations are short.
 std::vector<Edit> edits(const std::vector<std::string>& before, const std::vector<std::string>& after) {
-    std::vector<std::vector<std::size_t>> common(before.size() + 1, std::vector<std::size_t>(after.size() + 1));
+    std::vector<std::vector<std::size_t>> common(before.size() + 1,
+                                                 std::vector<std::size_t>(after.size() + 1));
     for (std::size_t i = before.size(); i-- > 0;)
         for (std::size_t j = after.size(); j-- > 0;)
-            common[i][j] = before[i] == after[j] ? common[i + 1][j + 1] + 1 : std::max(common[i + 1][j], common[i][j + 1]);
+            common[i][j] = before[i] == after[j] ? common[i + 1][j + 1] + 1
+                                                 : std::max(common[i + 1][j], common[i][j + 1]);
     std::vector<Edit> result;
     for (std::size_t i = 0, j = 0; i < before.size() || j < after.size();) {
         if (i < before.size() && j < after.size() && before[i] == after[j]) {
@@ -67,7 +69,9 @@ Status apply_assignment(JsonObject& document, const std::string& assignment) {
     auto equals = assignment.find('=');
     std::string path(trim(std::string_view(assignment).substr(0, equals)));
     if (equals == std::string::npos || path.empty() || path.front() == '.' || path.back() == '.')
-        return fail(ErrorCode::invalid, fmt::format("\"{}\" is not a setting: expected key=value, for instance ttl=10", assignment));
+        return fail(
+            ErrorCode::invalid,
+            fmt::format("\"{}\" is not a setting: expected key=value, for instance ttl=10", assignment));
     PGHERD_TRY(auto value, parse_yaml(std::string_view(assignment).substr(equals + 1), assignment));
     set(document, split(path, '.'), value, false);
     return {};
@@ -80,7 +84,8 @@ std::string difference_of_lines(const std::string& before, const std::string& af
     for (std::size_t i = 0; i < all.size(); ++i) {
         std::size_t from = i < kAround ? 0 : i - kAround;
         std::size_t to = std::min(all.size(), i + kAround + 1);
-        bool near = std::any_of(all.begin() + std::ptrdiff_t(from), all.begin() + std::ptrdiff_t(to), [](const Edit& edit) { return edit.sign != ' '; });
+        bool near = std::any_of(all.begin() + std::ptrdiff_t(from), all.begin() + std::ptrdiff_t(to),
+                                [](const Edit& edit) { return edit.sign != ' '; });
         if (near) {
             if (left_out && !text.empty()) text += "@@\n";
             text += fmt::format("{}{}\n", all[i].sign, all[i].line);

@@ -9,8 +9,8 @@
 
 namespace pgherd::ctl {
 
-// "key.path=value": the value is YAML, null removes the key. Below postgresql.parameters the rest of the path is one
-// name, since names of PostgreSQL's settings may hold dots.
+// "key.path=value": the value is YAML, null removes the key. Below postgresql.parameters the rest of the path
+// is one name, since names of PostgreSQL's settings may hold dots.
 Status apply_assignment(JsonObject& document, const std::string& assignment);
 
 // The lines that differ, with "-" and "+" in front and two lines around each.

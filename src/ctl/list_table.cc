@@ -21,7 +21,9 @@ struct Shown {
     std::string name;  // with the branches of a tree in front, in a topology
 };
 
-bool is_leader(const ClusterView& view, const Member& member) { return view.led_by(member.name); }
+bool is_leader(const ClusterView& view, const Member& member) {
+    return view.led_by(member.name);
+}
 
 std::vector<Shown> in_order(const ClusterView& view) {
     std::vector<Shown> shown;
@@ -42,7 +44,10 @@ std::vector<Shown> as_tree(const ClusterView& view) {
     std::set<const Member*> seen;
     std::function<void(const Member*, std::size_t)> add = [&](const Member* member, std::size_t depth) {
         if (member && !seen.insert(member).second) return;
-        if (member) shown.push_back({member, depth == 0 ? member->name.text() : std::string((depth - 1) * 2, ' ') + "+ " + member->name.text()});
+        if (member)
+            shown.push_back({member, depth == 0
+                                         ? member->name.text()
+                                         : std::string((depth - 1) * 2, ' ') + "+ " + member->name.text()});
         for (const Member* follower : followers[member]) add(follower, depth + 1);
     };
     add(leader, 0);
@@ -53,14 +58,17 @@ std::vector<Shown> as_tree(const ClusterView& view) {
 
 std::string state_text(const ClusterView& view, const Member& member) {
     bool leads = role_text(view, member) == "Leader";
-    return !leads && !member.replication_state.empty() ? member.replication_state : std::string(to_string(member.state));
+    return !leads && !member.replication_state.empty() ? member.replication_state
+                                                       : std::string(to_string(member.state));
 }
 
 struct Positions {
     Json receive_lsn, receive_lag, replay_lsn, replay_lag;
 };
 
-Json megabytes(Lsn from, Lsn to) { return std::int64_t(std::nearbyint(double(bytes_between(from, to)) / 1048576)); }
+Json megabytes(Lsn from, Lsn to) {
+    return std::int64_t(std::nearbyint(double(bytes_between(from, to)) / 1048576));
+}
 
 Positions positions(const ClusterView& view, const Member& member) {
     if (is_leader(view, member)) return {};
@@ -97,7 +105,8 @@ std::string restart_reasons(const Member& member, Format format) {
 std::string scheduled_restart(const Member& member) {
     if (!member.scheduled_restart) return "";
     std::string text = to_iso(member.scheduled_restart->at);
-    if (auto version = member.scheduled_restart->postgres_version; !version.empty()) text += " if version < " + version;
+    if (auto version = member.scheduled_restart->postgres_version; !version.empty())
+        text += " if version < " + version;
     return text;
 }
 
@@ -135,7 +144,9 @@ std::string initialized_text(const ClusterView& view) {
     return view.initialize_exists ? "initializing" : "uninitialized";
 }
 
-bool for_people(Format format) { return format == Format::pretty || format == Format::topology; }
+bool for_people(Format format) {
+    return format == Format::pretty || format == Format::topology;
+}
 
 std::vector<Column> columns(Format format, const Extras& extra) {
     bool people = for_people(format);
@@ -154,16 +165,18 @@ std::vector<Column> columns(Format format, const Extras& extra) {
     return columns;
 }
 
-std::vector<Json> row(const ClusterView& view, const std::string& scope, const Shown& shown, Format format, const Extras& extra, bool ports) {
+std::vector<Json> row(const ClusterView& view, const std::string& scope, const Shown& shown, Format format,
+                      const Extras& extra, bool ports) {
     const Member& member = *shown.member;
     Positions position = positions(view, member);
     std::string host = member.host();
     if (ports && !host.empty()) host = to_string(Endpoint{host, member.port()});
     std::vector<Json> row;
     if (!for_people(format)) row.push_back(Json(scope));
-    row.insert(row.end(), {Json(shown.name), Json(host), Json(role_text(view, member)), Json(state_text(view, member)),
-                           member.timeline ? Json(std::int64_t(member.timeline->value)) : Json(), position.receive_lsn,
-                           position.receive_lag, position.replay_lsn, position.replay_lag});
+    row.insert(row.end(),
+               {Json(shown.name), Json(host), Json(role_text(view, member)), Json(state_text(view, member)),
+                member.timeline ? Json(std::int64_t(member.timeline->value)) : Json(), position.receive_lsn,
+                position.receive_lag, position.replay_lsn, position.replay_lag});
     if (extra.pending) row.push_back(Json(member.pending_restart ? "*" : ""));
     if (extra.reason) row.push_back(Json(restart_reasons(member, format)));
     if (extra.scheduled) row.push_back(Json(scheduled_restart(member)));
@@ -176,8 +189,10 @@ std::string service_lines(const ClusterView& view) {
     if (view.config && view.config->pause) text += " Maintenance mode: on\n";
     if (view.failover && view.failover->scheduled_at) {
         text += fmt::format(" Switchover scheduled at: {}\n", to_iso(*view.failover->scheduled_at));
-        if (!view.failover->leader.empty()) text += fmt::format("{:>24}: {}\n", "from", view.failover->leader.text());
-        if (!view.failover->candidate.empty()) text += fmt::format("{:>24}: {}\n", "to", view.failover->candidate.text());
+        if (!view.failover->leader.empty())
+            text += fmt::format("{:>24}: {}\n", "from", view.failover->leader.text());
+        if (!view.failover->candidate.empty())
+            text += fmt::format("{:>24}: {}\n", "to", view.failover->candidate.text());
     }
     return text;
 }
@@ -192,9 +207,11 @@ std::string role_text(const ClusterView& view, const Member& member) {
     return "Replica";
 }
 
-std::string render_list(const ClusterView& view, const std::string& scope, const ListOptions& options, WallTime now) {
+std::string render_list(const ClusterView& view, const std::string& scope, const ListOptions& options,
+                        WallTime now) {
     Extras extra = extras(view, options.extended);
-    Table table{fmt::format(" Cluster: {} ({}) ", scope, initialized_text(view)), columns(options.format, extra), {}};
+    Table table{
+        fmt::format(" Cluster: {} ({}) ", scope, initialized_text(view)), columns(options.format, extra), {}};
     bool ports = ports_matter(view);
     for (const Shown& shown : options.format == Format::topology ? as_tree(view) : in_order(view))
         table.rows.push_back(row(view, scope, shown, options.format, extra, ports));

@@ -4,9 +4,8 @@
 #include <fstream>
 #include <sstream>
 
-#include <unistd.h>
-
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "codec/json.h"
@@ -46,8 +45,10 @@ Result<Location> from_directory(const std::filesystem::path& dir) {
     auto path = dir / "cluster.json";
     auto text = read_file(path);
     if (!text)
-        return fail(ErrorCode::not_found, fmt::format("no cluster in {}: {}; name one with --dir, -c or --store, or start one with "
-                                                      "`pgherd up --dir {}`", dir.string(), text.error().message, dir.string()));
+        return fail(ErrorCode::not_found,
+                    fmt::format("no cluster in {}: {}; name one with --dir, -c or --store, or start one with "
+                                "`pgherd up --dir {}`",
+                                dir.string(), text.error().message, dir.string()));
     auto document = parse_json_object(*text);
     if (!document) return std::unexpected(wrong(path.string(), document.error().message));
     Location location;
@@ -63,7 +64,8 @@ Result<Location> from_directory(const std::filesystem::path& dir) {
     } else if (etcd && etcd->is_array()) {
         location.store.kind = StoreKind::etcd;
         for (const Json& host : etcd->get_array()) {
-            PGHERD_TRY(auto endpoint, parse_endpoint(host.is_string() ? std::string_view(host.get_string()) : "", 2379));
+            PGHERD_TRY(auto endpoint,
+                       parse_endpoint(host.is_string() ? std::string_view(host.get_string()) : "", 2379));
             location.store.endpoints.push_back(std::move(endpoint));
         }
     } else {
@@ -86,7 +88,8 @@ std::string completed(const Json& document) {
     JsonObject& all = copy.get_object();
     all["name"] = "ctl";
     if (!all.contains("scope")) all["scope"] = "";
-    all["postgresql"] = JsonObject{{"listen", "127.0.0.1:5432"}, {"connect_address", "127.0.0.1:5432"}, {"data_dir", "/nonexistent"}};
+    all["postgresql"] = JsonObject{
+        {"listen", "127.0.0.1:5432"}, {"connect_address", "127.0.0.1:5432"}, {"data_dir", "/nonexistent"}};
     Json* restapi = all.if_contains("restapi");
     JsonObject kept = restapi && restapi->is_object() ? restapi->get_object() : JsonObject{};
     kept["listen"] = kept["connect_address"] = "127.0.0.1:8008";
@@ -106,7 +109,11 @@ Result<Location> from_config(const std::string& path, const Environment& environ
         if (!relaxed) return std::unexpected(config.error());
         config = std::move(relaxed);
     }
-    Location location{.source = path, .scope = config->scope, .namespace_ = config->namespace_, .store = config->store, .rest = config->ctl};
+    Location location{.source = path,
+                      .scope = config->scope,
+                      .namespace_ = config->namespace_,
+                      .store = config->store,
+                      .rest = config->ctl};
     if (location.rest.username.empty()) {
         location.rest.username = config->restapi.username;
         location.rest.password = config->restapi.password;
@@ -120,7 +127,8 @@ Result<Location> choose(const LocationOptions& options, const Environment& envir
     if (!options.config.empty()) return from_config(options.config, environment);
     if (!options.store.empty()) return parse_store_url(options.store);
     if (auto dir = variable(environment, "PGHERD_DIR"); !dir.empty()) return from_directory(dir);
-    if (auto file = variable(environment, "PATRONICTL_CONFIG_FILE"); !file.empty()) return from_config(file, environment);
+    if (auto file = variable(environment, "PATRONICTL_CONFIG_FILE"); !file.empty())
+        return from_config(file, environment);
     auto of_user = std::filesystem::path(variable(environment, "HOME")) / ".pgherd" / "default";
     // Where root's `pgherd up` keeps its cluster: PostgreSQL's user cannot enter root's home.
     std::filesystem::path of_root = "/var/lib/pgherd/default";
@@ -136,8 +144,11 @@ Result<Location> parse_store_url(const std::string& url) {
     std::string scheme = url.substr(0, colon);
     std::string rest = colon == std::string::npos ? "" : url.substr(colon + 1);
     auto bad = [&] {
-        return fail(ErrorCode::invalid, fmt::format("\"{}\" is not the URL of a store: expected etcd://host:port[,host:port][/namespace] "
-                                                    "or sqlite:/path/to/file", url));
+        return fail(
+            ErrorCode::invalid,
+            fmt::format("\"{}\" is not the URL of a store: expected etcd://host:port[,host:port][/namespace] "
+                        "or sqlite:/path/to/file",
+                        url));
     };
     if (scheme == "sqlite") {
         if (rest.starts_with("//")) rest.erase(0, 2);
@@ -149,7 +160,8 @@ Result<Location> parse_store_url(const std::string& url) {
     if ((scheme != "etcd" && scheme != "etcd3" && scheme != "etcds") || !rest.starts_with("//")) return bad();
     rest.erase(0, 2);
     if (auto slash = rest.find('/'); slash != std::string::npos) {
-        if (auto name = trim(std::string_view(rest).substr(slash + 1)); !name.empty()) location.namespace_ = name;
+        if (auto name = trim(std::string_view(rest).substr(slash + 1)); !name.empty())
+            location.namespace_ = name;
         rest.erase(slash);
     }
     location.store.kind = StoreKind::etcd;
@@ -164,11 +176,15 @@ Result<Location> parse_store_url(const std::string& url) {
 
 Result<Location> locate(const LocationOptions& options, const Environment& environment) {
     int given = !options.dir.empty() + !options.config.empty() + !options.store.empty();
-    if (given > 1) return fail(ErrorCode::invalid, "--dir, -c and --store exclude one another: each says where the cluster is");
+    if (given > 1)
+        return fail(ErrorCode::invalid,
+                    "--dir, -c and --store exclude one another: each says where the cluster is");
     PGHERD_TRY(auto location, choose(options, environment));
     if (!options.scope.empty()) {
-        if (location.store.kind == StoreKind::sqlite && !location.scope.empty() && location.scope != options.scope)
-            return fail(ErrorCode::not_found, fmt::format("no cluster \"{}\": {} is of \"{}\"", options.scope, location.source, location.scope));
+        if (location.store.kind == StoreKind::sqlite && !location.scope.empty() &&
+            location.scope != options.scope)
+            return fail(ErrorCode::not_found, fmt::format("no cluster \"{}\": {} is of \"{}\"", options.scope,
+                                                          location.source, location.scope));
         location.scope = options.scope;
     }
     if (location.rest.username.empty()) {

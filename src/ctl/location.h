@@ -28,7 +28,8 @@ struct Location {
 };
 
 // The first that is given of: dir, config, store, $PGHERD_DIR, $PATRONICTL_CONFIG_FILE, ~/.pgherd/default.
-// Errors: invalid (the options contradict each other, a file is wrong), not_found (no such directory or file).
+// Errors: invalid (the options contradict each other, a file is wrong), not_found (no such directory or
+// file).
 Result<Location> locate(const LocationOptions& options, const Environment& environment);
 
 // "etcd://a:2379,b:2379[/namespace]" (etcds:// with TLS; etcd3:// as Patroni writes it) or "sqlite:/path".

@@ -22,23 +22,30 @@ constexpr Duration kGrace = std::chrono::seconds(1);  // a call tells of its dea
 template <class T, class Start>
 Result<T> wait_for(EventLoop& loop, Duration patience, Start start) {
     auto answer = std::make_shared<std::optional<Result<T>>>();
-    start(loop.clock().now() + patience, Done<T>([answer](Result<T> result) { *answer = std::move(result); }));
+    start(loop.clock().now() + patience,
+          Done<T>([answer](Result<T> result) { *answer = std::move(result); }));
     loop.run_until([&] { return answer->has_value(); }, patience + kGrace);
-    if (!*answer) return fail(ErrorCode::timeout, fmt::format("no answer within {}", to_text(patience)), Certainty::maybe_done);
+    if (!*answer)
+        return fail(ErrorCode::timeout, fmt::format("no answer within {}", to_text(patience)),
+                    Certainty::maybe_done);
     return std::move(**answer);
 }
 
-Result<std::unique_ptr<Store>> open_store(EventLoop& loop, const StoreConfig& config, const std::string& prefix) {
+Result<std::unique_ptr<Store>> open_store(EventLoop& loop, const StoreConfig& config,
+                                          const std::string& prefix) {
     switch (config.kind) {
         case StoreKind::sqlite:
             // Opening would create it.
             if (!std::filesystem::exists(config.path))
-                return fail(ErrorCode::not_found, fmt::format("no cluster: the store {} does not exist", config.path));
+                return fail(ErrorCode::not_found,
+                            fmt::format("no cluster: the store {} does not exist", config.path));
             return open_sqlite_store(loop, config.path);
         case StoreKind::etcd: return open_etcd_store(loop, config, prefix);
         case StoreKind::kubernetes: break;
     }
-    return fail(ErrorCode::invalid, "ctl cannot read a cluster out of Kubernetes objects yet; use kubectl or the members' REST API");
+    return fail(
+        ErrorCode::invalid,
+        "ctl cannot read a cluster out of Kubernetes objects yet; use kubectl or the members' REST API");
 }
 
 HttpClientOptions client_options(const CtlConfig& rest) {
@@ -49,7 +56,7 @@ HttpClientOptions client_options(const CtlConfig& rest) {
 }
 
 class ConnectedRemote final : public Remote {
- public:
+  public:
     ConnectedRemote(std::unique_ptr<EventLoop> loop, std::unique_ptr<Store> store, const CtlConfig& rest)
         : loop_(std::move(loop)), store_(std::move(store)), client_(*loop_, client_options(rest)) {
         if (!rest.username.empty()) headers_.push_back(basic_authorization(rest.username, rest.password));
@@ -57,27 +64,33 @@ class ConnectedRemote final : public Remote {
     }
 
     Result<Loaded> load() override {
-        auto snapshot = wait_for<SnapshotPtr>(*loop_, kStorePatience,
-                                              [&](Instant deadline, auto done) { store_->load(deadline, std::move(done)); });
+        auto snapshot = wait_for<SnapshotPtr>(*loop_, kStorePatience, [&](Instant deadline, auto done) {
+            store_->load(deadline, std::move(done));
+        });
         if (!snapshot) return std::unexpected(with_context(snapshot.error(), "cannot read the cluster"));
         std::map<std::string, StoredRecord> records;
-        for (const auto& [key, record] : (*snapshot)->records) records[key] = {record.value, record.modified, record.lease};
+        for (const auto& [key, record] : (*snapshot)->records)
+            records[key] = {record.value, record.modified, record.lease};
         return Loaded{parse_cluster((*snapshot)->revision, records), *snapshot};
     }
 
     Result<Revision> swap(Swap swap) override {
-        return wait_for<Revision>(*loop_, kStorePatience,
-                                  [&](Instant deadline, auto done) { store_->swap(std::move(swap), deadline, std::move(done)); });
+        return wait_for<Revision>(*loop_, kStorePatience, [&](Instant deadline, auto done) {
+            store_->swap(std::move(swap), deadline, std::move(done));
+        });
     }
 
     Result<HttpResponse> call(const Member& member, const RestCall& call) override {
         std::string url = member.api_url.substr(0, member.api_url.rfind('/') + 1) + call.path;
-        if (member.api_url.empty()) return fail(fmt::format("cannot ask \"{}\": it has published no address", member.name.text()));
+        if (member.api_url.empty())
+            return fail(fmt::format("cannot ask \"{}\": it has published no address", member.name.text()));
         auto answer = wait_for<HttpClientResponse>(*loop_, call.timeout, [&](Instant deadline, auto done) {
             client_.request(call.method, url, headers_, call.body, deadline, std::move(done));
         });
         if (!answer)
-            return fail(ErrorCode::failed, fmt::format("cannot ask \"{}\": {}", member.name.text(), answer.error().message), answer.error().certainty);
+            return fail(ErrorCode::failed,
+                        fmt::format("cannot ask \"{}\": {}", member.name.text(), answer.error().message),
+                        answer.error().certainty);
         return HttpResponse{.status = answer->status, .body = std::move(answer->body)};
     }
 
@@ -85,7 +98,7 @@ class ConnectedRemote final : public Remote {
         loop_->run_until([] { return false; }, duration);
     }
 
- private:
+  private:
     std::unique_ptr<EventLoop> loop_;
     std::unique_ptr<Store> store_;
     HttpClient client_;
@@ -95,8 +108,8 @@ class ConnectedRemote final : public Remote {
 // Names of the clusters below the namespace: what stands before the first "/" of a key.
 Result<std::set<std::string>> scopes(EventLoop& loop, const Location& location) {
     PGHERD_TRY(auto store, open_store(loop, location.store, "/" + location.namespace_ + "/"));
-    auto snapshot = wait_for<SnapshotPtr>(loop, kStorePatience,
-                                          [&](Instant deadline, auto done) { store->load(deadline, std::move(done)); });
+    auto snapshot = wait_for<SnapshotPtr>(
+        loop, kStorePatience, [&](Instant deadline, auto done) { store->load(deadline, std::move(done)); });
     if (!snapshot) return std::unexpected(with_context(snapshot.error(), "cannot look for clusters"));
     std::set<std::string> names;
     for (const auto& [key, record] : (*snapshot)->records)
@@ -104,7 +117,9 @@ Result<std::set<std::string>> scopes(EventLoop& loop, const Location& location) 
     return names;
 }
 
-std::string listed(const std::set<std::string>& names) { return join({names.begin(), names.end()}, ", "); }
+std::string listed(const std::set<std::string>& names) {
+    return join({names.begin(), names.end()}, ", ");
+}
 
 Status choose_scope(EventLoop& loop, Location& location) {
     if (!location.scope.empty()) return {};
@@ -114,9 +129,12 @@ Status choose_scope(EventLoop& loop, Location& location) {
         return {};
     }
     PGHERD_TRY(auto names, scopes(loop, location));
-    if (names.empty()) return fail(ErrorCode::not_found, fmt::format("no cluster below /{}/ in {}", location.namespace_, location.source));
+    if (names.empty())
+        return fail(ErrorCode::not_found,
+                    fmt::format("no cluster below /{}/ in {}", location.namespace_, location.source));
     if (names.size() > 1)
-        return fail(ErrorCode::invalid, fmt::format("{} holds several clusters: {}; choose one with --scope", location.source, listed(names)));
+        return fail(ErrorCode::invalid, fmt::format("{} holds several clusters: {}; choose one with --scope",
+                                                    location.source, listed(names)));
     location.scope = *names.begin();
     return {};
 }
@@ -127,8 +145,9 @@ Status require_records(EventLoop& loop, const Location& location, Remote& remote
     if (!loaded.snapshot->records.empty()) return {};
     if (location.store.kind == StoreKind::sqlite) return {};
     PGHERD_TRY(auto names, scopes(loop, location));
-    return fail(ErrorCode::not_found, fmt::format("no cluster \"{}\" in {}{}", location.scope, location.source,
-                                                  names.empty() ? "; there is none at all" : "; there is: " + listed(names)));
+    return fail(ErrorCode::not_found,
+                fmt::format("no cluster \"{}\" in {}{}", location.scope, location.source,
+                            names.empty() ? "; there is none at all" : "; there is: " + listed(names)));
 }
 
 }  // namespace
@@ -143,7 +162,8 @@ Result<std::unique_ptr<Remote>> connect(Location& location) {
     EventLoop& loop = *owned_loop;
     PGHERD_CHECK(choose_scope(loop, location));
     PGHERD_TRY(auto store, open_store(loop, location.store, location.key_prefix()));
-    std::unique_ptr<Remote> remote = std::make_unique<ConnectedRemote>(std::move(owned_loop), std::move(store), location.rest);
+    std::unique_ptr<Remote> remote =
+        std::make_unique<ConnectedRemote>(std::move(owned_loop), std::move(store), location.rest);
     PGHERD_CHECK(require_records(loop, location, *remote));
     return remote;
 }

@@ -1,4 +1,5 @@
-// The cluster as ctl reaches it: its store, and the REST API of its members. Everything blocks; ctl does one thing.
+// The cluster as ctl reaches it: its store, and the REST API of its members. Everything blocks; ctl does one
+// thing.
 #pragma once
 
 #include <memory>
@@ -27,18 +28,18 @@ struct RestCall {
 };
 
 class Remote {
- public:
+  public:
     virtual ~Remote() = default;
     virtual Result<Loaded> load() = 0;
     virtual Result<Revision> swap(Swap swap) = 0;
-    // Any answer, whatever its status, is a success. Errors have the code `failed`, and their certainty counts: the member
-    // may have got the request.
+    // Any answer, whatever its status, is a success. Errors have the code `failed`, and their certainty
+    // counts: the member may have got the request.
     virtual Result<HttpResponse> call(const Member& member, const RestCall& call) = 0;
     virtual void sleep(Duration duration) = 0;
 };
 
-// Opens the store and makes `location.scope` definite: the one cluster that the store holds, if it was left open. A scope
-// that does not exist is an error that names those that do.
+// Opens the store and makes `location.scope` definite: the one cluster that the store holds, if it was left
+// open. A scope that does not exist is an error that names those that do.
 Result<std::unique_ptr<Remote>> connect(Location& location);
 
 }  // namespace pgherd::ctl

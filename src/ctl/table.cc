@@ -10,7 +10,9 @@
 namespace pgherd::ctl {
 namespace {
 
-bool empty(const Json& cell) { return cell.is_null() || (cell.is_string() && cell.get_string().empty()); }
+bool empty(const Json& cell) {
+    return cell.is_null() || (cell.is_string() && cell.get_string().empty());
+}
 
 // Code points, which is what a terminal shows as one column of the scripts that occur in names.
 std::size_t width(std::string_view text) {
@@ -44,7 +46,7 @@ std::string separated(const Table& table, char delimiter) {
 
 // A cell may have several lines: tags as a YAML block, reasons of a pending restart.
 class Drawing {
- public:
+  public:
     explicit Drawing(const Table& table, Format format) : table_(table) {
         std::vector<std::vector<std::string>> titles;
         for (const Column& column : table.columns) titles.push_back({column.title});
@@ -68,7 +70,7 @@ class Drawing {
         return text + rule();
     }
 
- private:
+  private:
     static std::vector<std::vector<std::string>> cells(const std::vector<Json>& row, Format format) {
         std::vector<std::vector<std::string>> texts;
         for (const Json& cell : row) {
@@ -110,7 +112,8 @@ class Drawing {
     }
 
     const Table& table_;
-    std::vector<std::vector<std::vector<std::string>>> rows_;  // row, column, line; the first row is the titles
+    std::vector<std::vector<std::vector<std::string>>>
+        rows_;  // row, column, line; the first row is the titles
     std::vector<std::size_t> widths_;
     bool rules_everywhere_ = false;
 };
@@ -137,7 +140,8 @@ std::string cell_text(const Json& cell) {
     if (!cell.is_object()) return to_text(cell);
     std::vector<std::string> parts;
     Json ordered = sorted_keys(cell);
-    for (const auto& [key, value] : ordered.get_object()) parts.push_back(std::string(key) + ": " + cell_text(value));
+    for (const auto& [key, value] : ordered.get_object())
+        parts.push_back(std::string(key) + ": " + cell_text(value));
     return "{" + join(parts, ", ") + "}";
 }
 

@@ -1,12 +1,11 @@
 #include "ctl/terminal.h"
 
-#include <termios.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <iostream>
 
 #include <fmt/format.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -15,8 +14,9 @@ namespace {
 
 Status require_somebody(const Terminal& terminal, const std::string& question) {
     if (terminal.interactive()) return {};
-    return fail(ErrorCode::invalid,
-                fmt::format("cannot ask \"{}\": standard input is not a terminal; say everything on the command line and add --force", question));
+    return fail(ErrorCode::invalid, fmt::format("cannot ask \"{}\": standard input is not a terminal; say "
+                                                "everything on the command line and add --force",
+                                                question));
 }
 
 }  // namespace
@@ -26,9 +26,13 @@ void ProcessTerminal::print(std::string_view text) {
     std::fflush(stdout);
 }
 
-void ProcessTerminal::complain(std::string_view text) { fmt::print(stderr, "{}\n", text); }
+void ProcessTerminal::complain(std::string_view text) {
+    fmt::print(stderr, "{}\n", text);
+}
 
-bool ProcessTerminal::interactive() const { return ::isatty(STDIN_FILENO) != 0; }
+bool ProcessTerminal::interactive() const {
+    return ::isatty(STDIN_FILENO) != 0;
+}
 
 std::string ProcessTerminal::read_line(std::string_view prompt, bool hidden) {
     print(prompt);

@@ -9,7 +9,7 @@
 namespace pgherd::ctl {
 
 class Terminal {
- public:
+  public:
     virtual ~Terminal() = default;
     virtual void print(std::string_view text) = 0;     // standard output, as it is
     virtual void complain(std::string_view text) = 0;  // standard error, one line
@@ -21,7 +21,7 @@ class Terminal {
 
 // The process's own.
 class ProcessTerminal final : public Terminal {
- public:
+  public:
     void print(std::string_view text) override;
     void complain(std::string_view text) override;
     bool interactive() const override;

@@ -27,25 +27,28 @@ struct Context {
 int exit_code(ErrorCode code);
 
 // `names` without the cluster's, where it stands first and no member is called so.
-std::vector<std::string> member_names(const std::vector<std::string>& names, const std::string& scope, const ClusterView& view);
+std::vector<std::string> member_names(const std::vector<std::string>& names, const std::string& scope,
+                                      const ClusterView& view);
 
 std::vector<const Member*> members_with_role(const ClusterView& view, RoleFilter role);
 // The leader first; only those with an address.
 std::vector<const Member*> leader_first(const ClusterView& view);
 
-// The members that a verb is about, after showing the list and asking which (when none is named) unless `force`.
-// `action`: "restart". Errors: a name that is no member, or not of the role.
+// The members that a verb is about, after showing the list and asking which (when none is named) unless
+// `force`. `action`: "restart". Errors: a name that is no member, or not of the role.
 struct MemberChoice {
     std::vector<std::string> names;
     RoleFilter role = RoleFilter::any;
     bool force = false;
     bool all_by_default = true;
 };
-Result<std::vector<const Member*>> choose_members(Context& context, const ClusterView& view, const MemberChoice& choice, std::string_view action);
+Result<std::vector<const Member*>> choose_members(Context& context, const ClusterView& view,
+                                                  const MemberChoice& choice, std::string_view action);
 std::string listed(const std::vector<const Member*>& members);
 
 // The one member that a query or a connection string is about: the leader, if neither is given.
-Result<const Member*> one_member(const ClusterView& view, std::optional<RoleFilter> role, const std::string& name);
+Result<const Member*> one_member(const ClusterView& view, std::optional<RoleFilter> role,
+                                 const std::string& name);
 void show_list(Context& context, const ClusterView& view);
 
 // "now", an empty text, or a point in time with a zone.

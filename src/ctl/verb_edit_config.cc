@@ -1,13 +1,12 @@
 // edit-config: changes the dynamic configuration, by assignments, from a file or in an editor.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
 
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "codec/agent_config.h"
@@ -27,14 +26,17 @@ struct Options {
     std::string apply;
     std::string replace;
 
-    bool in_editor() const { return settings.empty() && parameters.empty() && apply.empty() && replace.empty(); }
+    bool in_editor() const {
+        return settings.empty() && parameters.empty() && apply.empty() && replace.empty();
+    }
     bool reads_stdin() const { return apply == "-" || replace == "-"; }
 };
 
 Result<JsonObject> parse_document(const std::string& text, const std::string& source) {
     PGHERD_TRY(auto document, parse_yaml(text, source));
     if (document.is_null()) return JsonObject{};
-    if (!document.is_object()) return fail(ErrorCode::invalid, fmt::format("cannot use {}: expected a mapping of settings", source));
+    if (!document.is_object())
+        return fail(ErrorCode::invalid, fmt::format("cannot use {}: expected a mapping of settings", source));
     return std::move(document.get_object());
 }
 
@@ -50,8 +52,9 @@ Result<JsonObject> read_document(const std::string& path) {
 }
 
 class TemporaryFile {
- public:
-    explicit TemporaryFile(const std::string& text) : path_((std::filesystem::temp_directory_path() / "pgherd-config-XXXXXX.yaml").string()) {
+  public:
+    explicit TemporaryFile(const std::string& text)
+        : path_((std::filesystem::temp_directory_path() / "pgherd-config-XXXXXX.yaml").string()) {
         int descriptor = ::mkstemps(path_.data(), 5);
         if (descriptor >= 0) ::close(descriptor);
         std::ofstream(path_) << text;
@@ -61,19 +64,23 @@ class TemporaryFile {
     TemporaryFile& operator=(const TemporaryFile&) = delete;
     const std::string& path() const { return path_; }
 
- private:
+  private:
     std::string path_;
 };
 
 Result<JsonObject> edit(Context& context, const std::string& before) {
     if (!context.terminal.interactive())
-        return fail(ErrorCode::invalid, "cannot open an editor: standard input is not a terminal; use -s, -p, --apply or --replace");
+        return fail(
+            ErrorCode::invalid,
+            "cannot open an editor: standard input is not a terminal; use -s, -p, --apply or --replace");
     const char* wanted = std::getenv("EDITOR");
     std::string editor = wanted && *wanted ? wanted : "vi";
     TemporaryFile file(before);
     // EDITOR may hold arguments, so a shell reads it.
     int status = std::system(fmt::format("{} {}", editor, file.path()).c_str());
-    if (status != 0) return fail(fmt::format("the editor `{}` failed, nothing was changed; set EDITOR to another one", editor));
+    if (status != 0)
+        return fail(
+            fmt::format("the editor `{}` failed, nothing was changed; set EDITOR to another one", editor));
     return read_document(file.path());
 }
 
@@ -96,7 +103,8 @@ Result<JsonObject> changed(Context& context, const Options& options, const JsonO
 Status edit_config(Context& context, const Options& options) {
     PGHERD_TRY(auto loaded, context.remote.load());
     const Record* record = loaded.record("config");
-    if (!record) return fail("the cluster has no configuration yet: it is written when the cluster is bootstrapped");
+    if (!record)
+        return fail("the cluster has no configuration yet: it is written when the cluster is bootstrapped");
     auto before = parse_json_object(record->value);
     if (!before) return fail("the configuration in the store is broken: " + before.error().message);
     PGHERD_TRY(auto after, changed(context, options, *before));
@@ -106,14 +114,22 @@ Status edit_config(Context& context, const Options& options) {
     }
     // Members would keep the old one; better to hear of it here.
     if (auto understood = parse_dynamic_config(after); !understood)
-        return fail(ErrorCode::invalid, "the new configuration is not valid, nothing was changed: " + understood.error().message);
-    if (!options.quiet) context.terminal.print(difference_of_lines(to_yaml(sorted_keys(*before)), to_yaml(sorted_keys(after))));
+        return fail(ErrorCode::invalid,
+                    "the new configuration is not valid, nothing was changed: " + understood.error().message);
+    if (!options.quiet)
+        context.terminal.print(
+            difference_of_lines(to_yaml(sorted_keys(*before)), to_yaml(sorted_keys(after))));
     if (!options.force && options.reads_stdin())
-        return fail(ErrorCode::invalid, "nothing was changed: with the configuration on standard input, --force is needed to apply it");
+        return fail(
+            ErrorCode::invalid,
+            "nothing was changed: with the configuration on standard input, --force is needed to apply it");
     if (!options.force) PGHERD_CHECK(confirm(context.terminal, "Apply these changes?", "the change"));
-    auto written = context.remote.swap({.key = "config", .expect = IfRevision{record->modified}, .value = to_text(after)});
+    auto written = context.remote.swap(
+        {.key = "config", .expect = IfRevision{record->modified}, .value = to_text(after)});
     if (!written && written.error().code == ErrorCode::conflict)
-        return fail("nothing was changed: somebody else has changed the configuration at the same time; look at it and try again");
+        return fail(
+            "nothing was changed: somebody else has changed the configuration at the same time; look at it "
+            "and try again");
     if (!written) return std::unexpected(with_context(written.error(), "cannot write the configuration"));
     context.say("Configuration changed");
     return {};

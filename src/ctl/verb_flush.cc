@@ -9,7 +9,10 @@ namespace {
 
 Status flush_restarts(Context& context, const ClusterView& view, const MemberChoice& choice) {
     PGHERD_TRY(auto members, choose_members(context, view, choice, "flush"));
-    if (!choice.force) PGHERD_CHECK(confirm(context.terminal, fmt::format("Are you sure you want to flush members {}?", listed(members)), "flush"));
+    if (!choice.force)
+        PGHERD_CHECK(confirm(context.terminal,
+                             fmt::format("Are you sure you want to flush members {}?", listed(members)),
+                             "flush"));
     std::size_t failures = 0;
     for (const Member* member : members) {
         const std::string& name = member->name.text();
@@ -23,9 +26,12 @@ Status flush_restarts(Context& context, const ClusterView& view, const MemberCho
             continue;
         }
         ++failures;
-        context.terminal.complain(fmt::format("Failed: flush scheduled restart for member {}: {}", name, answer ? answer->body : answer.error().message));
+        context.terminal.complain(fmt::format("Failed: flush scheduled restart for member {}: {}", name,
+                                              answer ? answer->body : answer.error().message));
     }
-    if (failures > 0) return fail(fmt::format("{} of {} members did not flush their scheduled restart", failures, members.size()));
+    if (failures > 0)
+        return fail(
+            fmt::format("{} of {} members did not flush their scheduled restart", failures, members.size()));
     return {};
 }
 
@@ -40,32 +46,40 @@ Status flush_switchover(Context& context, const Loaded& loaded) {
             context.terminal.complain(answer.error().message);
             continue;
         }
-        if (answer->status != 200) return fail(fmt::format("cannot flush the switchover: {} ({})", answer->body, answer->status));
+        if (answer->status != 200)
+            return fail(fmt::format("cannot flush the switchover: {} ({})", answer->body, answer->status));
         context.say("Success: {}", answer->body);
         return {};
     }
     context.terminal.complain("no member answers; the store is changed directly");
     const Record* record = loaded.record("failover");
-    auto written = context.remote.swap({.key = "failover", .expect = IfRevision{record->modified}, .value = write_failover({})});
-    if (!written) return std::unexpected(with_context(written.error(), "cannot take back the scheduled switchover"));
+    auto written = context.remote.swap(
+        {.key = "failover", .expect = IfRevision{record->modified}, .value = write_failover({})});
+    if (!written)
+        return std::unexpected(with_context(written.error(), "cannot take back the scheduled switchover"));
     context.say("Success: scheduled switchover deleted");
     return {};
 }
 
 Status flush(Context& context, MemberChoice choice) {
     if (choice.names.empty() || (choice.names.back() != "restart" && choice.names.back() != "switchover"))
-        return fail(ErrorCode::invalid, "say what to flush: `flush [MEMBER...] restart` or `flush switchover`");
+        return fail(ErrorCode::invalid,
+                    "say what to flush: `flush [MEMBER...] restart` or `flush switchover`");
     std::string target = choice.names.back();
     choice.names.pop_back();
     PGHERD_TRY(auto loaded, context.remote.load());
-    return target == "restart" ? flush_restarts(context, loaded.view, choice) : flush_switchover(context, loaded);
+    return target == "restart" ? flush_restarts(context, loaded.view, choice)
+                               : flush_switchover(context, loaded);
 }
 
 }  // namespace
 
 void add_flush(CommandLine& line) {
     auto choice = std::make_shared<MemberChoice>();
-    VerbLine verb = line.member_verb("flush", "Take back scheduled restarts or the scheduled switchover: `flush [MEMBER...] restart|switchover`", choice->names);
+    VerbLine verb = line.member_verb(
+        "flush",
+        "Take back scheduled restarts or the scheduled switchover: `flush [MEMBER...] restart|switchover`",
+        choice->names);
     verb.role(choice->role);
     verb.flag("--force", choice->force, "Ask nothing");
     verb.runs([choice](Context& context) { return flush(context, *choice); });

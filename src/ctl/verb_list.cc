@@ -22,8 +22,10 @@ Status list(Context& context, const Options& options) {
     for (;;) {
         context.terminal.clear();
         // A watcher outlives the trouble that it watches.
-        if (auto shown = show(context, options.list); !shown) context.terminal.complain(shown.error().message);
-        context.remote.sleep(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.watch)));
+        if (auto shown = show(context, options.list); !shown)
+            context.terminal.complain(shown.error().message);
+        context.remote.sleep(
+            std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.watch)));
     }
 }
 
@@ -33,7 +35,8 @@ void add_list(CommandLine& line) {
     auto options = std::make_shared<Options>();
     VerbLine verb = line.verb("list", "Show the members of the cluster");
     verb.format("-f,--format", options->list.format);
-    verb.flag("-e,--extended", options->list.extended, "Pending and scheduled restarts and tags, even if there are none");
+    verb.flag("-e,--extended", options->list.extended,
+              "Pending and scheduled restarts and tags, even if there are none");
     verb.flag("-t,--timestamp", options->list.timestamp, "The time in front");
     verb.watch(options->watch);
     verb.runs([options](Context& context) { return list(context, *options); });

@@ -31,15 +31,18 @@ Status toggle(Context& context, bool pause, bool wait) {
     PGHERD_TRY(auto loaded, context.remote.load());
     bool paused = loaded.view.config && loaded.view.config->pause;
     if (paused == pause) return fail(pause ? "the cluster is paused already" : "the cluster is not paused");
-    Duration loop_wait = loaded.view.config ? loaded.view.config->loop_wait : Duration(std::chrono::seconds(10));
+    Duration loop_wait =
+        loaded.view.config ? loaded.view.config->loop_wait : Duration(std::chrono::seconds(10));
     for (const Member* member : leader_first(loaded.view)) {
-        auto answer = context.remote.call(*member, {"PATCH", "config", pause ? R"({"pause":true})" : R"({"pause":null})"});
+        auto answer = context.remote.call(
+            *member, {"PATCH", "config", pause ? R"({"pause":true})" : R"({"pause":null})"});
         if (!answer) {
             context.terminal.complain(answer.error().message);
             continue;
         }
         if (answer->status != 200)
-            return fail(fmt::format("{} cluster management status code={}, ({})", pause ? "pause" : "resume", answer->status, answer->body));
+            return fail(fmt::format("{} cluster management status code={}, ({})", pause ? "pause" : "resume",
+                                    answer->status, answer->body));
         if (wait) PGHERD_CHECK(wait_for_all(context, pause, loop_wait));
         context.say("Success: cluster management is {}", pause ? "paused" : "resumed");
         return {};
@@ -56,7 +59,11 @@ void add(CommandLine& line, const std::string& name, const std::string& about, b
 
 }  // namespace
 
-void add_pause(CommandLine& line) { add(line, "pause", "Stop managing the cluster: no failover, no restart", true); }
-void add_resume(CommandLine& line) { add(line, "resume", "Manage the cluster again", false); }
+void add_pause(CommandLine& line) {
+    add(line, "pause", "Stop managing the cluster: no failover, no restart", true);
+}
+void add_resume(CommandLine& line) {
+    add(line, "resume", "Manage the cluster again", false);
+}
 
 }  // namespace pgherd::ctl

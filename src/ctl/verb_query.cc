@@ -33,7 +33,8 @@ using Connection = std::unique_ptr<PGconn, Close>;
 using Answer = std::unique_ptr<PGresult, Close>;
 
 Result<std::string> statement(const Options& options) {
-    if (options.command.empty() == options.file.empty()) return fail(ErrorCode::invalid, "say what to run with either --command or --file");
+    if (options.command.empty() == options.file.empty())
+        return fail(ErrorCode::invalid, "say what to run with either --command or --file");
     if (!options.command.empty()) return options.command;
     std::ostringstream text;
     std::ifstream file(options.file);
@@ -42,11 +43,12 @@ Result<std::string> statement(const Options& options) {
 }
 
 Result<Connection> connect_to(const Member& member, const Options& options) {
-    std::map<std::string, std::string> settings{{"host", member.host()},
-                                                {"port", std::to_string(member.port())},
-                                                {"connect_timeout", "5"},
-                                                {"fallback_application_name", "pgherd ctl"},
-                                                {"dbname", options.database.empty() ? "postgres" : options.database}};
+    std::map<std::string, std::string> settings{
+        {"host", member.host()},
+        {"port", std::to_string(member.port())},
+        {"connect_timeout", "5"},
+        {"fallback_application_name", "pgherd ctl"},
+        {"dbname", options.database.empty() ? "postgres" : options.database}};
     if (!options.user.empty()) settings["user"] = options.user;
     if (!options.password.empty()) settings["password"] = options.password;
     std::vector<const char*> keys;
@@ -59,11 +61,13 @@ Result<Connection> connect_to(const Member& member, const Options& options) {
     values.push_back(nullptr);
     Connection connection{PQconnectdbParams(keys.data(), values.data(), 0)};
     if (PQstatus(connection.get()) != CONNECTION_OK)
-        return fail(fmt::format("cannot connect to \"{}\": {}", member.name.text(), trim(PQerrorMessage(connection.get()))));
+        return fail(fmt::format("cannot connect to \"{}\": {}", member.name.text(),
+                                trim(PQerrorMessage(connection.get()))));
     return connection;
 }
 
-// PostgreSQL's integers and booleans keep their kind in JSON; everything else is text as the server writes it.
+// PostgreSQL's integers and booleans keep their kind in JSON; everything else is text as the server writes
+// it.
 Json cell(const PGresult* result, int row, int column) {
     constexpr Oid kBool = 16, kInt8 = 20, kInt2 = 21, kInt4 = 23, kOid = 26;
     if (PQgetisnull(result, row, column)) return nullptr;
@@ -88,15 +92,19 @@ Status run_once(Context& context, const Options& options, const std::string& sql
     Answer answer{PQexec(connection.get(), sql.c_str())};
     auto status = PQresultStatus(answer.get());
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY)
-        return fail(fmt::format("the query failed on \"{}\": {}", member->name.text(), trim(PQresultErrorMessage(answer.get()))));
+        return fail(fmt::format("the query failed on \"{}\": {}", member->name.text(),
+                                trim(PQresultErrorMessage(answer.get()))));
     Table table;
-    for (int column = 0; column < PQnfields(answer.get()); ++column) table.columns.push_back({PQfname(answer.get(), column)});
+    for (int column = 0; column < PQnfields(answer.get()); ++column)
+        table.columns.push_back({PQfname(answer.get(), column)});
     for (int row = 0; row < PQntuples(answer.get()); ++row) {
         std::vector<Json> cells;
-        for (int column = 0; column < PQnfields(answer.get()); ++column) cells.push_back(cell(answer.get(), row, column));
+        for (int column = 0; column < PQnfields(answer.get()); ++column)
+            cells.push_back(cell(answer.get(), row, column));
         table.rows.push_back(std::move(cells));
     }
-    context.terminal.print(render(table, options.format, true, options.delimiter.empty() ? '\t' : options.delimiter.front()));
+    context.terminal.print(
+        render(table, options.format, true, options.delimiter.empty() ? '\t' : options.delimiter.front()));
     return {};
 }
 
@@ -107,8 +115,10 @@ Status query(Context& context, Options options) {
     }
     if (options.watch <= 0) return run_once(context, options, sql);
     for (;;) {
-        if (auto done = run_once(context, options, sql); !done) context.terminal.complain(done.error().message);
-        context.remote.sleep(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.watch)));
+        if (auto done = run_once(context, options, sql); !done)
+            context.terminal.complain(done.error().message);
+        context.remote.sleep(
+            std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.watch)));
     }
 }
 
@@ -121,7 +131,8 @@ void add_query(CommandLine& line) {
     verb.text("-f,--file", options->file, "Run what is in this file", "FILE");
     verb.text("-d,--dbname", options->database, "Database", "NAME");
     verb.text("-U,--username", options->user, "User", "NAME");
-    verb.flag("--password", options->ask_password, "Ask for the password ($PGPASSWORD and ~/.pgpass are used anyway)");
+    verb.flag("--password", options->ask_password,
+              "Ask for the password ($PGPASSWORD and ~/.pgpass are used anyway)");
     verb.text("-m,--member", options->member, "On this member", "MEMBER");
     verb.role(options->role);
     verb.format("--format", options->format);

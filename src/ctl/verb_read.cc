@@ -14,7 +14,8 @@ Status show_config(Context& context, Format format) {
     if (!record) return fail("the cluster has no configuration yet");
     auto config = parse_json_object(record->value);
     if (!config) return fail("the configuration in the store is broken: " + config.error().message);
-    context.terminal.print(format == Format::json ? to_pretty(*config) + "\n" : to_yaml(sorted_keys(*config)));
+    context.terminal.print(format == Format::json ? to_pretty(*config) + "\n"
+                                                  : to_yaml(sorted_keys(*config)));
     return {};
 }
 
@@ -22,8 +23,8 @@ Status history(Context& context, Format format) {
     PGHERD_TRY(auto loaded, context.remote.load());
     Table table{"", {{"TL", true}, {"LSN", true}, {"Reason"}, {"Timestamp"}, {"New Leader"}}, {}};
     for (const HistoryLine& line : loaded.view.history)
-        table.rows.push_back({Json(std::int64_t(line.timeline.value)), Json(std::int64_t(line.lsn.value)), Json(line.reason),
-                              Json(line.timestamp), Json(line.leader.text())});
+        table.rows.push_back({Json(std::int64_t(line.timeline.value)), Json(std::int64_t(line.lsn.value)),
+                              Json(line.reason), Json(line.timestamp), Json(line.leader.text())});
     context.terminal.print(render(table, format, true));
     return {};
 }
@@ -58,7 +59,8 @@ void add_history(CommandLine& line) {
 
 void add_dsn(CommandLine& line) {
     auto options = std::make_shared<DsnOptions>();
-    VerbLine verb = line.verb("dsn", "Print where a member can be connected to; the leader, if not said otherwise");
+    VerbLine verb =
+        line.verb("dsn", "Print where a member can be connected to; the leader, if not said otherwise");
     verb.role(options->role);
     verb.text("-m,--member", options->member, "This member", "MEMBER");
     verb.runs([options](Context& context) { return dsn(context, *options); });

@@ -24,12 +24,15 @@ bool start(Context& context, const Member& member, const Options& options) {
             return true;
         }
         if (!answer) {
-            context.terminal.complain(fmt::format("Failed: reinitialize for member {}: {}", member.name.text(), answer.error().message));
+            context.terminal.complain(fmt::format("Failed: reinitialize for member {}: {}",
+                                                  member.name.text(), answer.error().message));
             return false;
         }
-        context.terminal.complain(fmt::format("Failed: reinitialize for member {}, status code={}, ({})", member.name.text(), answer->status, answer->body));
+        context.terminal.complain(fmt::format("Failed: reinitialize for member {}, status code={}, ({})",
+                                              member.name.text(), answer->status, answer->body));
         if (options.members.force || !answer->body.ends_with("already in progress")) return false;
-        if (!confirm(context.terminal, "Do you want to cancel it and reinitialize anyway?", "reinitialize")) return false;
+        if (!confirm(context.terminal, "Do you want to cancel it and reinitialize anyway?", "reinitialize"))
+            return false;
         body["force"] = true;
     }
 }
@@ -57,17 +60,22 @@ void wait_for(Context& context, std::vector<const Member*> members) {
 
 Status reinit(Context& context, const Options& options) {
     if (options.members.names.empty() && options.members.force)
-        return fail(ErrorCode::invalid, "name the members to reinitialize: all data of theirs is copied anew");
+        return fail(ErrorCode::invalid,
+                    "name the members to reinitialize: all data of theirs is copied anew");
     PGHERD_TRY(auto loaded, context.remote.load());
     PGHERD_TRY(auto members, choose_members(context, loaded.view, options.members, "reinitialize"));
     if (!options.members.force)
-        PGHERD_CHECK(confirm(context.terminal, fmt::format("Are you sure you want to reinitialize members {}?", listed(members)), "reinitialize"));
+        PGHERD_CHECK(
+            confirm(context.terminal,
+                    fmt::format("Are you sure you want to reinitialize members {}?", listed(members)),
+                    "reinitialize"));
     std::vector<const Member*> started;
     for (const Member* member : members)
         if (start(context, *member, options)) started.push_back(member);
     if (options.wait) wait_for(context, started);
     if (started.size() < members.size())
-        return fail(fmt::format("{} of {} members did not begin to reinitialize", members.size() - started.size(), members.size()));
+        return fail(fmt::format("{} of {} members did not begin to reinitialize",
+                                members.size() - started.size(), members.size()));
     return {};
 }
 
@@ -75,7 +83,8 @@ Status reinit(Context& context, const Options& options) {
 
 void add_reinit(CommandLine& line) {
     auto options = std::make_shared<Options>();
-    VerbLine verb = line.member_verb("reinit", "Make standbys anew, as a copy of another member", options->members.names);
+    VerbLine verb =
+        line.member_verb("reinit", "Make standbys anew, as a copy of another member", options->members.names);
     verb.flag("--from-leader", options->from_leader, "Copy from the leader");
     verb.flag("--wait", options->wait, "Until it is done");
     verb.flag("--force", options->members.force, "Ask nothing; cancel one that is under way");

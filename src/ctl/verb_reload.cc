@@ -11,13 +11,16 @@ bool reload_member(Context& context, const Member& member, const ClusterView& vi
     const std::string& name = member.name.text();
     Duration loop_wait = view.config ? view.config->loop_wait : Duration(std::chrono::seconds(10));
     if (!answer)
-        context.terminal.complain(fmt::format("Failed: reload for member {}: {}", name, answer.error().message));
+        context.terminal.complain(
+            fmt::format("Failed: reload for member {}: {}", name, answer.error().message));
     else if (answer->status == 200)
         context.say("No changes to apply on member {}", name);
     else if (answer->status == 202)
-        context.say("Reload request received for member {} and will be processed within {} seconds", name, loop_wait / std::chrono::seconds(1));
+        context.say("Reload request received for member {} and will be processed within {} seconds", name,
+                    loop_wait / std::chrono::seconds(1));
     else
-        context.terminal.complain(fmt::format("Failed: reload for member {}, status code={}, ({})", name, answer->status, answer->body));
+        context.terminal.complain(fmt::format("Failed: reload for member {}, status code={}, ({})", name,
+                                              answer->status, answer->body));
     return answer && answer->status < 300;
 }
 
@@ -25,10 +28,13 @@ Status reload(Context& context, const MemberChoice& choice) {
     PGHERD_TRY(auto loaded, context.remote.load());
     PGHERD_TRY(auto members, choose_members(context, loaded.view, choice, "reload"));
     if (!choice.force)
-        PGHERD_CHECK(confirm(context.terminal, fmt::format("Are you sure you want to reload members {}?", listed(members)), "reload"));
+        PGHERD_CHECK(confirm(context.terminal,
+                             fmt::format("Are you sure you want to reload members {}?", listed(members)),
+                             "reload"));
     std::size_t failures = 0;
     for (const Member* member : members) failures += reload_member(context, *member, loaded.view) ? 0 : 1;
-    if (failures > 0) return fail(fmt::format("{} of {} members did not take the reload", failures, members.size()));
+    if (failures > 0)
+        return fail(fmt::format("{} of {} members did not take the reload", failures, members.size()));
     return {};
 }
 

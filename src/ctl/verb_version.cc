@@ -17,7 +17,8 @@ Result<std::string> version_of(Context& context, const Member& member) {
     PGHERD_TRY(auto answer, context.remote.call(member, {"GET", "patroni", ""}));
     PGHERD_TRY(auto status, parse_json_object(answer.body));
     const Json* program = status.if_contains("patroni");
-    const Json* version = program && program->is_object() ? program->get_object().if_contains("version") : nullptr;
+    const Json* version =
+        program && program->is_object() ? program->get_object().if_contains("version") : nullptr;
     std::string text = "Patroni " + (version ? cell_text(*version) : std::string("unknown"));
     const Json* server = status.if_contains("server_version");
     if (server && server->is_int64()) text += " PostgreSQL " + postgres_version(server->get_int64());
@@ -33,10 +34,12 @@ Status version(Context& context, const std::vector<std::string>& names) {
         if (text)
             context.say("{}: {}", member->name.text(), *text);
         else
-            context.terminal.complain(fmt::format("{}: failed to get version: {}", member->name.text(), text.error().message));
+            context.terminal.complain(
+                fmt::format("{}: failed to get version: {}", member->name.text(), text.error().message));
         failures += text ? 0 : 1;
     }
-    if (failures > 0) return fail(fmt::format("{} of {} members did not tell their version", failures, members.size()));
+    if (failures > 0)
+        return fail(fmt::format("{} of {} members did not tell their version", failures, members.size()));
     return {};
 }
 
@@ -44,7 +47,8 @@ Status version(Context& context, const std::vector<std::string>& names) {
 
 void add_version(CommandLine& line) {
     auto names = std::make_shared<std::vector<std::string>>();
-    VerbLine verb = line.member_verb("version", "Show the versions of members and of their PostgreSQL", *names);
+    VerbLine verb =
+        line.member_verb("version", "Show the versions of members and of their PostgreSQL", *names);
     verb.runs([names](Context& context) { return version(context, *names); });
 }
 

@@ -7,10 +7,9 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "guard/processes.h"
 
@@ -40,7 +39,10 @@ Status Brain::start(Instant now) {
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return fail(fmt::format("cannot make a socket pair: {}", std::strerror(errno)));
     ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    SpawnSpec spec{.argv = argv_, .environment = environment_with(ends[1]), .death_signal = SIGKILL, .inherited_fd = ends[1]};
+    SpawnSpec spec{.argv = argv_,
+                   .environment = environment_with(ends[1]),
+                   .death_signal = SIGKILL,
+                   .inherited_fd = ends[1]};
     const auto child = spawn(spec);
     ::close(ends[1]);
     if (!child) {
@@ -75,6 +77,8 @@ void Brain::close_socket() {
     if (socket_ >= 0) ::close(std::exchange(socket_, -1));
 }
 
-std::string Brain::take_error() { return take_spawn_error(errors_); }
+std::string Brain::take_error() {
+    return take_spawn_error(errors_);
+}
 
 }  // namespace pgherd::guard

@@ -1,29 +1,31 @@
-// The brain as the guard sees it: a child that is started again whenever it dies, and an end of a socket pair.
+// The brain as the guard sees it: a child that is started again whenever it dies, and an end of a socket
+// pair.
 //
-// Every brain gets a socket pair of its own, so that a new one never reads what was meant for its predecessor.
+// Every brain gets a socket pair of its own, so that a new one never reads what was meant for its
+// predecessor.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "base/result.h"
 #include "base/time.h"
 #include "guard/protocol.h"
 
-#include <sys/types.h>
-
 namespace pgherd::guard {
 
 class Brain {
- public:
+  public:
     explicit Brain(std::vector<std::string> argv) : argv_(std::move(argv)) {}
     ~Brain() { close_socket(); }
     Brain(const Brain&) = delete;
     Brain& operator=(const Brain&) = delete;
 
     Status start(Instant now);
-    // It has been reaped. Decides when the next one may be started: at once, or after a pause that grows from 0.1 to 2 s
-    // while brains die young.
+    // It has been reaped. Decides when the next one may be started: at once, or after a pause that grows from
+    // 0.1 to 2 s while brains die young.
     void died(Instant now);
     void signal(int number) const;
     void send(const Report& report);
@@ -37,7 +39,7 @@ class Brain {
     bool was_ready() const { return was_ready_; }
     void set_ready() { was_ready_ = true; }
 
- private:
+  private:
     std::vector<std::string> argv_;
     pid_t pid_ = 0;
     int socket_ = -1;

@@ -8,11 +8,10 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "base/text.h"
 
@@ -21,7 +20,8 @@ namespace pgherd::guard {
 namespace {
 
 bool append(Order& order, std::string_view text) {
-    if (order.blob_size + text.size() + 1 > kBlobSize || text.find('\0') != std::string_view::npos) return false;
+    if (order.blob_size + text.size() + 1 > kBlobSize || text.find('\0') != std::string_view::npos)
+        return false;
     std::memcpy(order.blob + order.blob_size, text.data(), text.size());
     order.blob_size += static_cast<std::uint32_t>(text.size() + 1);  // the blob is all zeros before
     return true;
@@ -29,7 +29,9 @@ bool append(Order& order, std::string_view text) {
 
 }  // namespace
 
-Client::Client(int fd) : fd_(fd) { ::fcntl(fd_, F_SETFD, FD_CLOEXEC); }
+Client::Client(int fd) : fd_(fd) {
+    ::fcntl(fd_, F_SETFD, FD_CLOEXEC);
+}
 
 Client::~Client() {
     if (fd_ >= 0) ::close(fd_);
@@ -39,19 +41,24 @@ Client::Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), seq
 
 Result<Client> Client::from_environment() {
     const char* text = std::getenv(kFdVariable);
-    if (!text) return fail(ErrorCode::not_found, fmt::format("{} is not set: this process was not started by a guard", kFdVariable));
+    if (!text)
+        return fail(ErrorCode::not_found,
+                    fmt::format("{} is not set: this process was not started by a guard", kFdVariable));
     const auto number = parse_int(text);
     int type = 0;
     socklen_t size = sizeof type;
-    if (!number || ::getsockopt(static_cast<int>(*number), SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET)
-        return fail(ErrorCode::invalid, fmt::format("cannot reach the guard: {}={} is no socket of it", kFdVariable, text));
+    if (!number || ::getsockopt(static_cast<int>(*number), SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+        type != SOCK_SEQPACKET)
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot reach the guard: {}={} is no socket of it", kFdVariable, text));
     return Client(static_cast<int>(*number));
 }
 
 Result<std::uint32_t> Client::send(Order& order) {
     order.sequence = ++sequence_;
     const std::size_t size = kOrderHead + order.blob_size;
-    if (::send(fd_, &order, size, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(size)) return order.sequence;
+    if (::send(fd_, &order, size, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(size))
+        return order.sequence;
     return fail(ErrorCode::unavailable, fmt::format("cannot reach the guard: {}", std::strerror(errno)));
 }
 
@@ -106,7 +113,9 @@ Result<std::uint32_t> Client::start(const StartOrder& start) {
     bool fits = append(*order, start.working_directory) && append(*order, start.log_file);
     for (const auto& argument : start.argv) fits = fits && append(*order, argument);
     for (const auto& variable : start.environment) fits = fits && append(*order, variable);
-    if (!fits) return fail(ErrorCode::invalid, fmt::format("cannot start: more than {} bytes of arguments and environment", kBlobSize));
+    if (!fits)
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot start: more than {} bytes of arguments and environment", kBlobSize));
     order->argument_count = static_cast<std::uint32_t>(start.argv.size());
     order->environment_count = static_cast<std::uint32_t>(start.environment.size());
     return send(*order);
@@ -130,16 +139,18 @@ Result<Report> Client::wait(std::uint32_t sequence, Duration timeout) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - boottime_now());
         if (::poll(&ready, 1, static_cast<int>(left.count())) <= 0) continue;
         PGHERD_TRY(const std::optional<Report> report, receive());
-        if (report && report->type == ReportType::acknowledgement && report->sequence == sequence) return *report;
+        if (report && report->type == ReportType::acknowledgement && report->sequence == sequence)
+            return *report;
     }
     return fail(ErrorCode::timeout, fmt::format("the guard does not answer within {}", to_text(timeout)));
 }
 
 Status to_status(const Report& report) {
     if (report.error == 0) return {};
-    const ErrorCode code = report.error == EPERM || report.error == EBUSY || report.error == ESRCH ? ErrorCode::conflict
-                           : report.error == EINVAL                                                ? ErrorCode::invalid
-                                                                                                   : ErrorCode::failed;
+    const ErrorCode code = report.error == EPERM || report.error == EBUSY || report.error == ESRCH
+                               ? ErrorCode::conflict
+                           : report.error == EINVAL ? ErrorCode::invalid
+                                                    : ErrorCode::failed;
     return fail(code, report.text[0] ? std::string(report.text) : std::string(std::strerror(report.error)));
 }
 

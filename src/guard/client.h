@@ -1,4 +1,5 @@
-// The brain's end of the guard's socket. Sends orders, gives reports; whoever owns the event loop watches fd().
+// The brain's end of the guard's socket. Sends orders, gives reports; whoever owns the event loop watches
+// fd().
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@ struct StartOrder {
     std::vector<std::string> argv;
     std::vector<std::string> environment;  // "NAME=value"
     std::string working_directory;
-    std::string log_file;                  // empty = the guard's own standard error
+    std::string log_file;  // empty = the guard's own standard error
     bool as_primary = false;
     bool change_user = false;
     std::uint32_t uid = 0;
@@ -25,8 +26,9 @@ struct StartOrder {
 };
 
 class Client {
- public:
-    // Takes the socket over. It must be in non-blocking mode only towards the brain; both calls below never block.
+  public:
+    // Takes the socket over. It must be in non-blocking mode only towards the brain; both calls below never
+    // block.
     explicit Client(int fd);
     ~Client();
     Client(Client&& other) noexcept;
@@ -51,7 +53,7 @@ class Client {
     // Waits for the acknowledgement of `sequence`; other reports are lost. For tests and start-up only.
     Result<Report> wait(std::uint32_t sequence, Duration timeout);
 
- private:
+  private:
     Result<std::uint32_t> send(Order& order);
 
     int fd_ = -1;

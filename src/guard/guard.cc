@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -15,8 +16,6 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "guard/brain.h"
 #include "guard/postmaster.h"
@@ -35,7 +34,9 @@ constexpr Duration kFastShutdown = seconds(30);
 constexpr Duration kShortestSweep = milliseconds(1);
 constexpr Duration kLongestSweep = milliseconds(50);
 
-Instant to_instant(std::int64_t deadline) { return Instant(Duration(deadline)); }
+Instant to_instant(std::int64_t deadline) {
+    return Instant(Duration(deadline));
+}
 
 std::string describe_exit(int status) {
     if (WIFSIGNALED(status)) return fmt::format("was ended by signal {}", WTERMSIG(status));
@@ -43,14 +44,14 @@ std::string describe_exit(int status) {
 }
 
 class Guard {
- public:
+  public:
     explicit Guard(const GuardOptions& options)
         : name_(options.name), brain_(options.brain), watchdog_(options.watchdog, options.watchdog_device) {}
     ~Guard();
 
     int run();
 
- private:
+  private:
     Status prepare();
     void wait_for_something();
     Instant wake_at() const;
@@ -83,14 +84,15 @@ class Guard {
     int signals_ = -1;
     int timer_ = -1;
     std::int64_t deadline_ = kDisarmed;
-    bool as_primary_ = false;  // the running postmaster may be one: it was started as one, or somebody armed since
+    bool as_primary_ =
+        false;  // the running postmaster may be one: it was started as one, or somebody armed since
     bool fenced_ = false;
     std::uint32_t exits_ = 0;
     Instant sweep_at_;
     Duration sweep_pause_{};
     std::optional<int> exit_code_;  // set once the brain is not to be started again
     bool shutting_down_ = false;
-    Instant force_at_;              // the leftover postmaster is shut down at once from here on
+    Instant force_at_;  // the leftover postmaster is shut down at once from here on
     bool fast_sent_ = false;
 };
 
@@ -148,7 +150,10 @@ Instant Guard::wake_at() const {
 }
 
 void Guard::wait_for_something() {
-    pollfd watched[4] = {{signals_, POLLIN, 0}, {timer_, POLLIN, 0}, {brain_.socket(), POLLIN, 0}, {postmaster_.pidfd(), POLLIN, 0}};
+    pollfd watched[4] = {{signals_, POLLIN, 0},
+                         {timer_, POLLIN, 0},
+                         {brain_.socket(), POLLIN, 0},
+                         {postmaster_.pidfd(), POLLIN, 0}};
     const Instant next = wake_at();
     int timeout = -1;
     if (next != Instant::max()) {
@@ -172,8 +177,10 @@ void Guard::handle_signals() {
         const int number = static_cast<int>(info.ssi_signo);
         if (number == SIGCHLD) continue;
         if (number != SIGHUP) shutting_down_ = true;
-        if (brain_.running()) brain_.signal(number);
-        else if (shutting_down_) exit_code_ = 0;
+        if (brain_.running())
+            brain_.signal(number);
+        else if (shutting_down_)
+            exit_code_ = 0;
     }
 }
 
@@ -196,10 +203,14 @@ void Guard::brain_ended(int status) {
         exit_code_ = 1;
         return;
     }
-    const bool on_purpose = WIFEXITED(status) && (WEXITSTATUS(status) == 0 || (WEXITSTATUS(status) == 1 && !was_ready));
-    if (on_purpose) exit_code_ = WEXITSTATUS(status);
-    else if (shutting_down_) exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-    else say(fmt::format("the agent {}, starting it again; PostgreSQL runs on", describe_exit(status)));
+    const bool on_purpose =
+        WIFEXITED(status) && (WEXITSTATUS(status) == 0 || (WEXITSTATUS(status) == 1 && !was_ready));
+    if (on_purpose)
+        exit_code_ = WEXITSTATUS(status);
+    else if (shutting_down_)
+        exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+    else
+        say(fmt::format("the agent {}, starting it again; PostgreSQL runs on", describe_exit(status)));
 }
 
 void Guard::postmaster_ended() {
@@ -276,11 +287,16 @@ void Guard::take_orders() {
         if (size <= 0) return brain_.close_socket();
         enforce_deadline();
         const auto length = static_cast<std::size_t>(size);
-        const bool sound = length >= kOrderHead && order->version == kProtocolVersion && order->blob_size == length - kOrderHead;
-        const Status done = sound ? execute(*order) : fail(ErrorCode::invalid, "the agent is of another version than its guard");
+        const bool sound = length >= kOrderHead && order->version == kProtocolVersion &&
+                           order->blob_size == length - kOrderHead;
+        const Status done = sound
+                                ? execute(*order)
+                                : fail(ErrorCode::invalid, "the agent is of another version than its guard");
         Report report{.type = ReportType::acknowledgement, .sequence = order->sequence, .status = status()};
         if (!done) {
-            report.error = done.error().code == ErrorCode::conflict ? EPERM : done.error().code == ErrorCode::invalid ? EINVAL : EIO;
+            report.error = done.error().code == ErrorCode::conflict  ? EPERM
+                           : done.error().code == ErrorCode::invalid ? EINVAL
+                                                                     : EIO;
             done.error().message.copy(report.text, kTextSize - 1);
         }
         brain_.send(report);
@@ -300,7 +316,8 @@ Status Guard::execute(const Order& order) {
         case OrderType::start: return start(order);
         case OrderType::adopt: return adopt(order.pid);
         case OrderType::signal:
-            if (postmaster_.phase() != PostmasterPhase::running) return fail(ErrorCode::conflict, "cannot signal PostgreSQL: it does not run");
+            if (postmaster_.phase() != PostmasterPhase::running)
+                return fail(ErrorCode::conflict, "cannot signal PostgreSQL: it does not run");
             return postmaster_.send(order.signal);
     }
     return fail(ErrorCode::invalid, "unknown order");
@@ -323,8 +340,11 @@ Status Guard::start(const Order& order) {
     if (postmaster_.phase() != PostmasterPhase::none)
         return fail(ErrorCode::conflict, "cannot start PostgreSQL: one runs, or is not gone yet");
     if (order.as_primary && (deadline_ == kDisarmed || expired()))
-        return fail(ErrorCode::conflict, "cannot start PostgreSQL as a primary: there is no deadline by which it would be stopped");
-    if (order.group_count > kMaxGroups || order.argument_count == 0) return fail(ErrorCode::invalid, "cannot start PostgreSQL: malformed order");
+        return fail(
+            ErrorCode::conflict,
+            "cannot start PostgreSQL as a primary: there is no deadline by which it would be stopped");
+    if (order.group_count > kMaxGroups || order.argument_count == 0)
+        return fail(ErrorCode::invalid, "cannot start PostgreSQL: malformed order");
     std::vector<std::string> texts;
     for (std::size_t at = 0; at < order.blob_size;) {
         const std::size_t length = ::strnlen(order.blob + at, order.blob_size - at);
@@ -333,8 +353,13 @@ Status Guard::start(const Order& order) {
     }
     if (texts.size() != std::size_t{2} + order.argument_count + order.environment_count)
         return fail(ErrorCode::invalid, "cannot start PostgreSQL: malformed order");
-    SpawnSpec spec{.working_directory = texts[0], .log_file = texts[1], .change_user = order.change_user != 0,
-                   .uid = order.uid, .gid = order.gid, .death_signal = SIGQUIT, .new_session = true};
+    SpawnSpec spec{.working_directory = texts[0],
+                   .log_file = texts[1],
+                   .change_user = order.change_user != 0,
+                   .uid = order.uid,
+                   .gid = order.gid,
+                   .death_signal = SIGQUIT,
+                   .new_session = true};
     const auto environment = texts.begin() + 2 + order.argument_count;
     spec.argv.assign(texts.begin() + 2, environment);
     spec.environment.assign(environment, texts.end());
@@ -348,7 +373,8 @@ Status Guard::start(const Order& order) {
 Status Guard::adopt(pid_t pid) {
     if (postmaster_.phase() != PostmasterPhase::none)
         return fail(ErrorCode::conflict, "cannot adopt PostgreSQL: one runs, or is not gone yet");
-    if (pid <= 1 || pid == ::getpid() || pid == brain_.pid()) return fail(ErrorCode::invalid, "cannot adopt this process");
+    if (pid <= 1 || pid == ::getpid() || pid == brain_.pid())
+        return fail(ErrorCode::invalid, "cannot adopt this process");
     PGHERD_CHECK(postmaster_.adopt(pid));
     fenced_ = false;
     as_primary_ = deadline_ != kDisarmed;
@@ -374,6 +400,8 @@ void Guard::tell(ReportType type, std::string_view text) {
 
 }  // namespace
 
-int run_guard(const GuardOptions& options) { return Guard(options).run(); }
+int run_guard(const GuardOptions& options) {
+    return Guard(options).run();
+}
 
 }  // namespace pgherd::guard

@@ -6,18 +6,21 @@
 #include <cstring>
 #include <utility>
 
+#include <fmt/format.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 namespace pgherd::guard {
 
 namespace {
 
 // <sys/pidfd.h> of glibc 2.36 cannot be used from C++: it lacks extern "C".
-int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
-int signal_pidfd(int pidfd, int signal) { return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0)); }
+int open_pidfd(pid_t pid) {
+    return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
+int signal_pidfd(int pidfd, int signal) {
+    return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
+}
 
 }  // namespace
 
@@ -64,7 +67,8 @@ Status Postmaster::adopt(pid_t pid) {
 }
 
 Status Postmaster::send(int signal) const {
-    // A child keeps its pid until it is reaped, and for an adopted one there is the pidfd: no stranger is ever signalled.
+    // A child keeps its pid until it is reaped, and for an adopted one there is the pidfd: no stranger is
+    // ever signalled.
     const int result = pidfd_ >= 0 ? signal_pidfd(pidfd_, signal) : ::kill(pid_, signal);
     if (result != 0) return fail(fmt::format("cannot signal process {}: {}", pid_, std::strerror(errno)));
     return {};
@@ -96,7 +100,8 @@ std::vector<pid_t> Postmaster::left_behind(pid_t brain) const {
     const pid_t self = ::getpid();
     for (const auto& process : all_processes()) {
         if (process.pid == brain || process.pid == self) continue;
-        const bool orphan = process.parent == self && (process.state == 'Z' || !has_variable(process.pid, kFdVariable));
+        const bool orphan =
+            process.parent == self && (process.state == 'Z' || !has_variable(process.pid, kFdVariable));
         const bool of_adopted = adopted_ && process.state != 'Z' && footprint(process.pid) == footprint_;
         if (orphan || of_adopted) found.push_back(process.pid);
     }

@@ -1,10 +1,11 @@
 // The postmaster from start to the last of its processes.
 //
-// A dead postmaster is not the death of its backends: they live on for tens of milliseconds in sessions of their own, and
-// can still acknowledge a commit. They become children of the guard (it is a subreaper), which ends every one of them;
-// only then is the instance gone. What may be spared is proven, not guessed: an orphan lives on only if its environment
-// is readable and carries the brain's mark. Children of an adopted postmaster are not ours to inherit; they are found by
-// their program and their working directory, which is the data directory in every process of PostgreSQL.
+// A dead postmaster is not the death of its backends: they live on for tens of milliseconds in sessions of
+// their own, and can still acknowledge a commit. They become children of the guard (it is a subreaper), which
+// ends every one of them; only then is the instance gone. What may be spared is proven, not guessed: an
+// orphan lives on only if its environment is readable and carries the brain's mark. Children of an adopted
+// postmaster are not ours to inherit; they are found by their program and their working directory, which is
+// the data directory in every process of PostgreSQL.
 #pragma once
 
 #include <string>
@@ -17,7 +18,7 @@
 namespace pgherd::guard {
 
 class Postmaster {
- public:
+  public:
     ~Postmaster();
 
     Status start(const SpawnSpec& spec);
@@ -41,7 +42,7 @@ class Postmaster {
     int pidfd() const { return pidfd_; }  // of an adopted one, else -1
     std::string take_error() { return take_spawn_error(errors_); }
 
- private:
+  private:
     std::vector<pid_t> left_behind(pid_t brain) const;
     void close_pidfd();
 

@@ -7,12 +7,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <grp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 namespace pgherd::guard {
 
@@ -23,7 +22,8 @@ std::string read_file(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return text;
     char buffer[4096];
-    for (ssize_t size; (size = ::read(fd, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(size));
+    for (ssize_t size; (size = ::read(fd, buffer, sizeof buffer)) > 0;)
+        text.append(buffer, static_cast<std::size_t>(size));
     ::close(fd);
     return text;
 }
@@ -39,7 +39,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
     const int error = errno;
     char text[256];
     const int size = std::snprintf(text, sizeof text, "%s: %s", step, std::strerror(error));
-    if (size > 0) [[maybe_unused]] const ssize_t written = ::write(errors, text, static_cast<std::size_t>(size));
+    if (size > 0) [[maybe_unused]]
+        const ssize_t written = ::write(errors, text, static_cast<std::size_t>(size));
     ::_exit(127);
 }
 
@@ -51,24 +52,30 @@ void reset_signals() {
 }
 
 void redirect_output(const SpawnSpec& spec, int errors) {
-    const int log = spec.output >= 0 ? spec.output : ::open(spec.log_file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    const int log = spec.output >= 0
+                        ? spec.output
+                        : ::open(spec.log_file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (log < 0) give_up(errors, "cannot open the log file");
     const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null < 0 || ::dup2(null, STDIN_FILENO) < 0 || ::dup2(log, STDOUT_FILENO) < 0 || ::dup2(log, STDERR_FILENO) < 0)
+    if (null < 0 || ::dup2(null, STDIN_FILENO) < 0 || ::dup2(log, STDOUT_FILENO) < 0 ||
+        ::dup2(log, STDERR_FILENO) < 0)
         give_up(errors, "cannot redirect output");
 }
 
-[[noreturn]] void become(const SpawnSpec& spec, const std::vector<char*>& argv, const std::vector<char*>& environment,
-                         pid_t parent, int errors) {
+[[noreturn]] void become(const SpawnSpec& spec, const std::vector<char*>& argv,
+                         const std::vector<char*>& environment, pid_t parent, int errors) {
     reset_signals();
-    if (spec.new_session) ::setsid();
-    else ::setpgid(0, 0);
+    if (spec.new_session)
+        ::setsid();
+    else
+        ::setpgid(0, 0);
     if (spec.change_user) {
         if (::setgroups(spec.groups.size(), spec.groups.data()) != 0) give_up(errors, "cannot set groups");
         if (::setresgid(spec.gid, spec.gid, spec.gid) != 0) give_up(errors, "cannot change the group");
         if (::setresuid(spec.uid, spec.uid, spec.uid) != 0) give_up(errors, "cannot change the user");
     }
-    // After the change of user, which clears it; a parent that died before this line is noticed on the next one.
+    // After the change of user, which clears it; a parent that died before this line is noticed on the next
+    // one.
     if (spec.death_signal != 0) {
         if (::prctl(PR_SET_PDEATHSIG, spec.death_signal) != 0) give_up(errors, "cannot set the death signal");
         if (::getppid() != parent) ::_exit(127);
@@ -88,7 +95,8 @@ Result<Spawned> spawn(const SpawnSpec& spec) {
     const auto argv = pointers(spec.argv);
     const auto environment = pointers(spec.environment);
     int errors[2];
-    if (::pipe2(errors, O_CLOEXEC | O_NONBLOCK) != 0) return fail(fmt::format("cannot make a pipe: {}", std::strerror(errno)));
+    if (::pipe2(errors, O_CLOEXEC | O_NONBLOCK) != 0)
+        return fail(fmt::format("cannot make a pipe: {}", std::strerror(errno)));
     const pid_t parent = ::getpid();
     const pid_t pid = ::fork();
     if (pid == 0) become(spec, argv, environment, parent, errors[1]);
@@ -116,9 +124,10 @@ std::optional<ProcessInfo> process_info(pid_t pid) {
     if (name_end == std::string::npos) return std::nullopt;
     ProcessInfo info{.pid = pid};
     unsigned long long start = 0;
-    const int fields = std::sscanf(text.c_str() + name_end + 1,
-                                   " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-                                   &info.state, &info.parent, &start);
+    const int fields =
+        std::sscanf(text.c_str() + name_end + 1,
+                    " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+                    &info.state, &info.parent, &start);
     info.start = start;
     if (fields != 3) return std::nullopt;
     return info;

@@ -1,4 +1,5 @@
-// Processes as the guard needs them: starting one as another user, and finding those that a postmaster left behind.
+// Processes as the guard needs them: starting one as another user, and finding those that a postmaster left
+// behind.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +23,9 @@ struct SpawnSpec {
     uid_t uid = 0;
     gid_t gid = 0;
     std::vector<gid_t> groups;
-    int death_signal = 0;           // sent to it when this process dies
-    bool new_session = false;       // otherwise only a process group of its own
-    int inherited_fd = -1;          // kept open
+    int death_signal = 0;      // sent to it when this process dies
+    bool new_session = false;  // otherwise only a process group of its own
+    int inherited_fd = -1;     // kept open
 };
 
 struct Spawned {

@@ -1,10 +1,13 @@
-// What the brain and the guard say to each other: one fixed struct per direction over a SOCK_SEQPACKET socket pair.
+// What the brain and the guard say to each other: one fixed struct per direction over a SOCK_SEQPACKET socket
+// pair.
 //
-// The brain sends orders, the guard acknowledges every one of them with the order's sequence number, and sends events
-// (sequence 0) by itself. Every report carries the whole status, so that a brain that was restarted, or that missed an
-// event, needs nothing else. Both ends come from one program; the version only catches an upgrade under a running guard.
+// The brain sends orders, the guard acknowledges every one of them with the order's sequence number, and
+// sends events (sequence 0) by itself. Every report carries the whole status, so that a brain that was
+// restarted, or that missed an event, needs nothing else. Both ends come from one program; the version only
+// catches an upgrade under a running guard.
 //
-// Bounded on purpose: arguments, environment and paths of a postmaster travel as one blob of NUL-terminated strings.
+// Bounded on purpose: arguments, environment and paths of a postmaster travel as one blob of NUL-terminated
+// strings.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +20,14 @@ inline constexpr std::uint32_t kProtocolVersion = 1;
 inline constexpr std::size_t kBlobSize = 48 * 1024;
 inline constexpr std::size_t kMaxGroups = 32;
 inline constexpr std::size_t kTextSize = 200;
-// The variable in which the brain finds the number of its end of the socket pair. It also marks the brain's own
-// children: after the death of a postmaster the guard ends every orphan that does not carry it.
+// The variable in which the brain finds the number of its end of the socket pair. It also marks the brain's
+// own children: after the death of a postmaster the guard ends every orphan that does not carry it.
 inline constexpr const char* kFdVariable = "PGHERD_GUARD_FD";
 
 // Deadlines are nanoseconds of CLOCK_BOOTTIME.
-inline constexpr std::int64_t kDisarmed = 0;                                         // nothing may run as a primary
-inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();     // it may, without a deadline (pause)
+inline constexpr std::int64_t kDisarmed = 0;  // nothing may run as a primary
+inline constexpr std::int64_t kNever =
+    std::numeric_limits<std::int64_t>::max();  // it may, without a deadline (pause)
 
 enum class OrderType : std::uint32_t {
     status = 1,
@@ -41,7 +45,7 @@ struct Order {
     std::uint32_t sequence = 0;
     std::int32_t signal = 0;
     std::int32_t pid = 0;
-    std::uint32_t as_primary = 0;   // start: refused unless armed
+    std::uint32_t as_primary = 0;  // start: refused unless armed
     std::int64_t deadline = kDisarmed;
     std::uint32_t change_user = 0;  // start: become uid, gid and groups first
     std::uint32_t uid = 0;
@@ -64,13 +68,13 @@ enum class PostmasterPhase : std::uint32_t {
 
 struct GuardStatus {
     PostmasterPhase phase = PostmasterPhase::none;
-    std::int32_t postmaster_pid = 0;       // 0 = none
-    std::uint64_t postmaster_start = 0;    // clock ticks since boot, /proc/<pid>/stat field 22
+    std::int32_t postmaster_pid = 0;     // 0 = none
+    std::uint64_t postmaster_start = 0;  // clock ticks since boot, /proc/<pid>/stat field 22
     std::int64_t deadline = kDisarmed;
-    std::int32_t last_exit = 0;            // wait status of the last postmaster; 0 as well when it was adopted
-    std::uint32_t exits = 0;               // postmasters that are gone, all processes included
-    std::uint32_t fenced = 0;              // the last postmaster was killed because the deadline had passed
-    std::uint32_t adopted = 0;             // the postmaster was not started by this guard
+    std::int32_t last_exit = 0;  // wait status of the last postmaster; 0 as well when it was adopted
+    std::uint32_t exits = 0;     // postmasters that are gone, all processes included
+    std::uint32_t fenced = 0;    // the last postmaster was killed because the deadline had passed
+    std::uint32_t adopted = 0;   // the postmaster was not started by this guard
 };
 
 enum class ReportType : std::uint32_t { acknowledgement = 1, exited, fenced };

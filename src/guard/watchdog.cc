@@ -6,11 +6,10 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/watchdog.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 namespace pgherd::guard {
 
@@ -33,7 +32,8 @@ Status Watchdog::try_arm(Duration remaining) {
     if (::ioctl(fd_, WDIOC_SETTIMEOUT, &seconds) != 0)
         return fail(fmt::format("cannot set the timeout of watchdog {}: {}", device_, std::strerror(errno)));
     if (seconds > asked + 1)
-        return fail(fmt::format("cannot use watchdog {}: its shortest timeout is {} s, {} s are needed", device_, seconds, asked));
+        return fail(fmt::format("cannot use watchdog {}: its shortest timeout is {} s, {} s are needed",
+                                device_, seconds, asked));
     if (::ioctl(fd_, WDIOC_KEEPALIVE, 0) != 0)
         return fail(fmt::format("cannot feed watchdog {}: {}", device_, std::strerror(errno)));
     return {};

@@ -1,6 +1,6 @@
-// The machine's watchdog device, for the case that even the guard cannot act (a kernel that hangs, a process that
-// SIGKILL does not end). It is set anew with every renewal of the deadline, to fire shortly after that deadline; so there
-// is no keep-alive of its own that could outlive the lease.
+// The machine's watchdog device, for the case that even the guard cannot act (a kernel that hangs, a process
+// that SIGKILL does not end). It is set anew with every renewal of the deadline, to fire shortly after that
+// deadline; so there is no keep-alive of its own that could outlive the lease.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 namespace pgherd::guard {
 
 class Watchdog {
- public:
+  public:
     Watchdog(WatchdogMode mode, std::string device) : mode_(mode), device_(std::move(device)) {}
     ~Watchdog() { disarm(); }
     Watchdog(const Watchdog&) = delete;
@@ -24,7 +24,7 @@ class Watchdog {
     void disarm();
     bool active() const { return fd_ >= 0; }
 
- private:
+  private:
     Status try_arm(Duration remaining);
 
     WatchdogMode mode_;

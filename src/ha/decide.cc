@@ -1,17 +1,18 @@
 // The walk through the tables: the first rule that applies decides, then the duties that are due beside it.
-#include "ha/decision.h"
-
 #include <algorithm>
 #include <iterator>
 
 #include "base/assert.h"
+#include "ha/decision.h"
 #include "ha/rule.h"
 
 namespace pgherd::ha {
 
 namespace {
 
-bool any(const Facts&) { return true; }
+bool any(const Facts&) {
+    return true;
+}
 
 bool is_operation(const Action& action) {
     return std::holds_alternative<Bootstrap>(action) || std::holds_alternative<Clone>(action) ||
@@ -37,19 +38,28 @@ std::span<const Table> tables() {
         {"An operation is under way", [](const Facts& f) { return f.busy; }, kInFlightRules},
         // A crash under a lease that still runs is dealt with as if the store answered.
         {"The store is silent",
-         [](const Facts& f) { return !f.seen.store_ok && !(f.down && f.lock_held && f.now < f.stop_at); }, kSilenceRules},
-        {"PostgreSQL starts or stops by itself", [](const Facts& f) { return f.starting || f.stopping; }, kTransitionRules},
-        {"A new cluster", [](const Facts& f) { return f.memory.bootstrapping || (f.seen.initialize_mine && f.down && failed_bootstrap(f)); },
+         [](const Facts& f) { return !f.seen.store_ok && !(f.down && f.lock_held && f.now < f.stop_at); },
+         kSilenceRules},
+        {"PostgreSQL starts or stops by itself", [](const Facts& f) { return f.starting || f.stopping; },
+         kTransitionRules},
+        {"A new cluster",
+         [](const Facts& f) {
+             return f.memory.bootstrapping || (f.seen.initialize_mine && f.down && failed_bootstrap(f));
+         },
          kBootstrapRules},
-        {"The data directory", [](const Facts& f) { return !f.memory.bootstrapping || !f.data_valid || f.down; }, kDataRules},
+        {"The data directory",
+         [](const Facts& f) { return !f.memory.bootstrapping || !f.data_valid || f.down; }, kDataRules},
         {"Paused", [](const Facts& f) { return f.paused; }, kPauseRules},
         {"The lock is recorded as ours", [](const Facts& f) { return f.lock_recorded; }, kOwnLockRules},
-        {"We have the lock, PostgreSQL is down", [](const Facts& f) { return f.lock_recorded && f.down; }, kRecoveryRules},
+        {"We have the lock, PostgreSQL is down", [](const Facts& f) { return f.lock_recorded && f.down; },
+         kRecoveryRules},
         {"Nobody leads", [](const Facts& f) { return f.unlocked; }, kUnlockedRules},
         {"Nobody leads: the race", [](const Facts& f) { return f.unlocked; }, kRaceRules},
         {"We lead", [](const Facts& f) { return f.lock_recorded; }, kLeaderRules},
-        {"We have the lock and are a standby", [](const Facts& f) { return f.lock_recorded && f.standby; }, kPromotionRules},
-        {"Another member leads, PostgreSQL is down", [](const Facts& f) { return f.another_leads && f.down; }, kRejoinRules},
+        {"We have the lock and are a standby", [](const Facts& f) { return f.lock_recorded && f.standby; },
+         kPromotionRules},
+        {"Another member leads, PostgreSQL is down", [](const Facts& f) { return f.another_leads && f.down; },
+         kRejoinRules},
         {"Another member leads", [](const Facts& f) { return f.another_leads; }, kReplicaRules},
     };
     return all;
@@ -70,20 +80,24 @@ Decision decide_without(std::string_view without, const Observation& seen, const
         break;
     }
     PGHERD_ASSERT(!decision.rule.empty() || !without.empty(), "no rule applies");
-    bool stops = std::ranges::any_of(decision.actions, [](const Action& action) { return std::holds_alternative<Stop>(action); });
+    bool stops = std::ranges::any_of(
+        decision.actions, [](const Action& action) { return std::holds_alternative<Stop>(action); });
     if (stops) return decision;
     for (const Rule& duty : duties())
         if (applies(duty)) {
             duty.then(facts, decision);
             decision.duties.push_back(duty.name);
         }
-    PGHERD_ASSERT(std::ranges::count_if(decision.actions, is_operation) <= 1, "two operations of PostgreSQL in one decision");
+    PGHERD_ASSERT(std::ranges::count_if(decision.actions, is_operation) <= 1,
+                  "two operations of PostgreSQL in one decision");
     // What was due and changed nothing will not change anything by being looked at again at once.
     if (decision.wake && *decision.wake <= seen.now) decision.wake.reset();
     return decision;
 }
 
-Decision decide(const Observation& seen, const Memory& memory) { return decide_without({}, seen, memory); }
+Decision decide(const Observation& seen, const Memory& memory) {
+    return decide_without({}, seen, memory);
+}
 
 const std::vector<RuleInfo>& rules() {
     static const std::vector<RuleInfo> all = describe();

@@ -16,54 +16,86 @@ namespace pgherd::ha {
 
 // How a primary goes down (reference: Patroni's demote modes).
 enum class StopKind {
-    graceful,   // planned: CHECKPOINT first, fast, and the lock is released as soon as nothing can be written any more
+    graceful,   // planned: CHECKPOINT first, fast, and the lock is released as soon as nothing can be written
+                // any more
     offline,    // the store is silent: fast, while the lease still runs
     immediate,  // no right to be a primary any more: immediate
     standby,    // fast stop of a standby, for a rewind or a restart elsewhere
 };
 
 // --- the lock and the records of the store
-struct AcquireLock {};                       // create the leader record under our lease
-struct RenewLock {};                         // keep the lease (the shell does so when it is due)
-struct ReleaseLock {};                       // delete the leader record if it is ours
-struct TakeInitialize {};                    // create `initialize`, empty, under our lease
-struct WriteInitialize { SystemId id; };     // the cluster exists now
-struct DropInitialize {};                    // the bootstrap failed
-struct WriteConfig {};                       // create `config` from the bootstrap section or the cached document
-struct ClearRequest { Revision modified; };  // delete `failover` if unchanged
-struct WriteSync { SyncRecord record; };     // swap `sync` against record.modified
-struct ClaimTimeline { Timeline timeline; };  // swap `timeline` as this decision has seen it
+struct AcquireLock {};     // create the leader record under our lease
+struct RenewLock {};       // keep the lease (the shell does so when it is due)
+struct ReleaseLock {};     // delete the leader record if it is ours
+struct TakeInitialize {};  // create `initialize`, empty, under our lease
+struct WriteInitialize {
+    SystemId id;
+};  // the cluster exists now
+struct DropInitialize {};  // the bootstrap failed
+struct WriteConfig {};     // create `config` from the bootstrap section or the cached document
+struct ClearRequest {
+    Revision modified;
+};  // delete `failover` if unchanged
+struct WriteSync {
+    SyncRecord record;
+};  // swap `sync` against record.modified
+struct ClaimTimeline {
+    Timeline timeline;
+};  // swap `timeline` as this decision has seen it
 // --- questions
-struct AskPeers { std::vector<MemberName> members; };
-struct AskFailsafe { std::vector<MemberName> members; };
-struct AskUpstream { MemberName member; };
+struct AskPeers {
+    std::vector<MemberName> members;
+};
+struct AskFailsafe {
+    std::vector<MemberName> members;
+};
+struct AskUpstream {
+    MemberName member;
+};
 // --- PostgreSQL
 struct Bootstrap {};
-struct Clone { MemberName source; };         // empty: a method that needs no source
+struct Clone {
+    MemberName source;
+};  // empty: a method that needs no source
 struct StartPrimary {};
-struct StartStandby { MemberName upstream; };  // empty: follow nobody
-struct Stop { StopKind kind; };
-struct Promote { Timeline timeline; };  // as claimed; 0: not claimed
-struct Follow { MemberName upstream; };      // empty: follow nobody
-struct Rewind { MemberName source; };
+struct StartStandby {
+    MemberName upstream;
+};  // empty: follow nobody
+struct Stop {
+    StopKind kind;
+};
+struct Promote {
+    Timeline timeline;
+};  // as claimed; 0: not claimed
+struct Follow {
+    MemberName upstream;
+};  // empty: follow nobody
+struct Rewind {
+    MemberName source;
+};
 struct Quarantine {};
 struct Checkpoint {};
-struct SetSynchronousStandbyNames { std::string names; };
+struct SetSynchronousStandbyNames {
+    std::string names;
+};
 // --- the agent itself
-struct Exit { std::string why; };            // cannot go on without an operator; exit code 1
+struct Exit {
+    std::string why;
+};  // cannot go on without an operator; exit code 1
 
-using Action = std::variant<AcquireLock, RenewLock, ReleaseLock, TakeInitialize, WriteInitialize, DropInitialize, WriteConfig,
-                            ClearRequest, WriteSync, ClaimTimeline, AskPeers, AskFailsafe, AskUpstream, Bootstrap, Clone, StartPrimary,
-                            StartStandby, Stop, Promote, Follow, Rewind, Quarantine, Checkpoint,
-                            SetSynchronousStandbyNames, Exit>;
+using Action =
+    std::variant<AcquireLock, RenewLock, ReleaseLock, TakeInitialize, WriteInitialize, DropInitialize,
+                 WriteConfig, ClearRequest, WriteSync, ClaimTimeline, AskPeers, AskFailsafe, AskUpstream,
+                 Bootstrap, Clone, StartPrimary, StartStandby, Stop, Promote, Follow, Rewind, Quarantine,
+                 Checkpoint, SetSynchronousStandbyNames, Exit>;
 
 struct Decision {
-    std::string_view rule;        // the name of the rule that decided
-    std::string text;             // the same for people, with names filled in
-    std::vector<Action> actions;  // in this order; at most one of them is an operation of PostgreSQL
-    Memory memory;                // for the next decision
+    std::string_view rule;                 // the name of the rule that decided
+    std::string text;                      // the same for people, with names filled in
+    std::vector<Action> actions;           // in this order; at most one of them is an operation of PostgreSQL
+    Memory memory;                         // for the next decision
     std::vector<std::string_view> duties;  // the duties that were due beside it, by name
-    std::optional<Instant> wake;  // decide again then at the latest, even if nothing happens
+    std::optional<Instant> wake;           // decide again then at the latest, even if nothing happens
 };
 
 // The one decision of the core. Total: every observation has a rule.

@@ -64,8 +64,10 @@ void derive_postgres(Facts& f) {
     if (pg.control)
         f.former_primary = pg.control->state != ControlState::shut_down_in_recovery &&
                            pg.control->state != ControlState::in_archive_recovery;
-    if (pg.system_id && pg.system_id->value() != 0) f.system_id = pg.system_id;
-    else if (pg.control && pg.control->system_id.value() != 0) f.system_id = pg.control->system_id;
+    if (pg.system_id && pg.system_id->value() != 0)
+        f.system_id = pg.system_id;
+    else if (pg.control && pg.control->system_id.value() != 0)
+        f.system_id = pg.control->system_id;
     f.wrong_system = f.data_valid && f.system_id && f.view.initialize && *f.view.initialize != *f.system_id;
 }
 
@@ -84,9 +86,15 @@ void derive_recovery(Facts& f) {
 void derive_synchronous(Facts& f) {
     if (!f.lock_held || f.standby_cluster) return;
     auto configured = f.seen.config.parameters.find("synchronous_standby_names");
-    syncrep::Input input{.self = f.self(), .config = &f.seen.config, .record = &f.view.sync, .record_uncertain = f.seen.sync_uncertain, .members = &f.view.members,
-                         .pg = &f.seen.pg, .noted_lsn = f.seen.sync_noted_lsn,
-                         .user_names = configured == f.seen.config.parameters.end() ? "" : configured->second};
+    syncrep::Input input{
+        .self = f.self(),
+        .config = &f.seen.config,
+        .record = &f.view.sync,
+        .record_uncertain = f.seen.sync_uncertain,
+        .members = &f.view.members,
+        .pg = &f.seen.pg,
+        .noted_lsn = f.seen.sync_noted_lsn,
+        .user_names = configured == f.seen.config.parameters.end() ? "" : configured->second};
     if (f.standby) f.before_promotion = syncrep::before_promotion(input);
     if (f.seen.pg.primary()) f.synchronous_step = syncrep::next_step(input);
 }
@@ -94,14 +102,17 @@ void derive_synchronous(Facts& f) {
 // A promotion that failed half-way may have used its number.
 void derive_timeline(Facts& f) {
     const TimelineClaim& claim = f.view.claim;
-    f.timeline_claimed = f.lock_recorded && claim.member == f.self() && claim.modified > f.view.leader->modified &&
-                         claim.modified != f.memory.claim_used && claim.timeline > std::max(f.position.timeline, f.seen.pg.newest_timeline);
+    f.timeline_claimed = f.lock_recorded && claim.member == f.self() &&
+                         claim.modified > f.view.leader->modified && claim.modified != f.memory.claim_used &&
+                         claim.timeline > std::max(f.position.timeline, f.seen.pg.newest_timeline);
     Timeline newest = std::max({claim.timeline, f.position.timeline, f.seen.pg.newest_timeline});
     // A member of Patroni claims nothing; what it has published is known to be used.
-    if (!f.view.history.empty()) newest = std::max(newest, Timeline{f.view.history.back().timeline.value + 1});
+    if (!f.view.history.empty())
+        newest = std::max(newest, Timeline{f.view.history.back().timeline.value + 1});
     for (const auto& [name, member] : f.view.members)
         if (member.timeline) newest = std::max(newest, *member.timeline);
-    for (const auto& [name, answer] : f.seen.peers.answers) newest = std::max(newest, answer.position.timeline);
+    for (const auto& [name, answer] : f.seen.peers.answers)
+        newest = std::max(newest, answer.position.timeline);
     f.unused_timeline = Timeline{newest.value + 1};
 }
 
@@ -123,7 +134,11 @@ std::string_view to_string(Operation operation) {
 }
 
 Facts derive(const Observation& seen, const Memory& memory, std::string_view without) {
-    Facts f{.seen = seen, .view = seen.cluster ? *seen.cluster : kNothing, .memory = memory, .without = without, .now = seen.now};
+    Facts f{.seen = seen,
+            .view = seen.cluster ? *seen.cluster : kNothing,
+            .memory = memory,
+            .without = without,
+            .now = seen.now};
     derive_settings(f);
     derive_lock(f);
     derive_postgres(f);

@@ -1,5 +1,5 @@
-// What the core has to remember from one decision to the next, brought up to date with what was just seen. No rule is
-// needed for that; rules change the memory only where they begin something.
+// What the core has to remember from one decision to the next, brought up to date with what was just seen. No
+// rule is needed for that; rules change the memory only where they begin something.
 #include <algorithm>
 
 #include "ha/facts.h"
@@ -75,16 +75,20 @@ void note_finished(Facts& f) {
 void note_role(Facts& f) {
     Memory& m = f.memory;
     const auto& control = f.seen.pg.control;
-    // An agent that finds a primary whose latest checkpoint is older than its timeline has missed the promotion.
+    // An agent that finds a primary whose latest checkpoint is older than its timeline has missed the
+    // promotion.
     bool found = f.primary && !m.was_primary;
-    if (found && control && control->timeline.known() && control->timeline < f.position.timeline) m.checkpoint_due = true;
+    if (found && control && control->timeline.known() && control->timeline < f.position.timeline)
+        m.checkpoint_due = true;
     if (f.primary) m.was_primary = true;
-    if (f.seen.running && f.seen.running->operation == Operation::promote) m.claim_used = f.view.claim.modified;
+    if (f.seen.running && f.seen.running->operation == Operation::promote)
+        m.claim_used = f.view.claim.modified;
     if (f.standby || (f.down && !f.data_valid)) m.was_primary = false;
     if (f.another_leads) m.checkpoint_due = false;
     // From then on it is a cluster like any other, whatever becomes of its first primary.
     bool registered = f.view.initialize && f.view.initialize == f.system_id;
-    if (f.lock_recorded || (f.down && registered) || (f.another_leads && !f.wrong_system)) m.bootstrapping = false;
+    if (f.lock_recorded || (f.down && registered) || (f.another_leads && !f.wrong_system))
+        m.bootstrapping = false;
     if (f.primary) m.failed_starts = 0;
     if (f.paused)
         m.led = f.may_write && f.lock_held;
@@ -96,7 +100,8 @@ void note_role(Facts& f) {
         m.mute_since.reset();
     else if (!m.mute_since)
         m.mute_since = f.now;
-    f.unanswered = m.mute_since && f.now >= *m.mute_since + std::max<Duration>(kUnanswered, f.seen.config.ttl);
+    f.unanswered =
+        m.mute_since && f.now >= *m.mute_since + std::max<Duration>(kUnanswered, f.seen.config.ttl);
     bool recovers = m.led && !f.primary && !f.standby && !m.handing_over_to;
     if (!recovers)
         m.recovering_since.reset();
@@ -119,7 +124,8 @@ void note_lock(Facts& f) {
     if (f.paused) m.resumed = false;
     if (!f.paused && !m.resumed) {
         m.resumed = true;
-        if (m.rewind != Memory::Rewind::failed) m.rewind = f.another_leads ? Memory::Rewind::check : Memory::Rewind::unknown;
+        if (m.rewind != Memory::Rewind::failed)
+            m.rewind = f.another_leads ? Memory::Rewind::check : Memory::Rewind::unknown;
         m.retry_after.reset();
     }
 }

@@ -11,13 +11,16 @@ bool in_synchronous_set(const Facts& f, const MemberName& name) {
     return f.view.sync.leader == name || f.view.sync.contains(name);
 }
 
-// More bytes on an older timeline are not more history. A peer that does not say its timeline is compared by position.
+// More bytes on an older timeline are not more history. A peer that does not say its timeline is compared by
+// position.
 bool is_ahead(const WalPosition& peer, const WalPosition& mine) {
     if (!peer.lsn.valid()) return false;
     return peer.timeline.known() && mine.timeline.known() ? peer > mine : peer.lsn > mine.lsn;
 }
 
-bool ignored(const PeerAnswer& answer) { return !answer.reachable || answer.nofailover || answer.watchdog_failed; }
+bool ignored(const PeerAnswer& answer) {
+    return !answer.reachable || answer.nofailover || answer.watchdog_failed;
+}
 
 void choose_others(Facts& f) {
     for (const auto& [name, member] : f.view.members) {
@@ -27,7 +30,8 @@ void choose_others(Facts& f) {
         if (matters) f.race.others.push_back(name);
     }
     for (const auto& [name, url] : f.view.failsafe)
-        if (f.seen.config.failsafe_mode && name != f.self() && !f.view.member(name)) f.race.others.push_back(name);
+        if (f.seen.config.failsafe_mode && name != f.self() && !f.view.member(name))
+            f.race.others.push_back(name);
 }
 
 void judge_round(Facts& f) {
@@ -53,12 +57,15 @@ void compare_with(Facts& f, const MemberName& name, const PeerAnswer& answer) {
     if (ignored(answer) || !answer.in_recovery) return;
     // A synchronous commit is on every member of the set: what others have more was not acknowledged.
     if (f.synchronous && (!in_synchronous_set(f, name) || f.view.sync.leader == name)) return;
-    // Our own position as a primary is older than the standby's answer, which may show more of the same timeline.
-    bool ahead = f.primary ? answer.position.timeline > f.position.timeline : is_ahead(answer.position, f.position);
+    // Our own position as a primary is older than the standby's answer, which may show more of the same
+    // timeline.
+    bool ahead =
+        f.primary ? answer.position.timeline > f.position.timeline : is_ahead(answer.position, f.position);
     if (ahead && !race.ahead) race.ahead = name;
     bool equal = answer.position.lsn == f.position.lsn && !f.primary;
     bool former_leader = f.view.sync.leader == f.self() && f.synchronous;
-    if (equal && !former_leader && answer.priority > f.seen.self.priority && !race.preferred) race.preferred = name;
+    if (equal && !former_leader && answer.priority > f.seen.self.priority && !race.preferred)
+        race.preferred = name;
 }
 
 bool by_quorum(const Facts& f) {
@@ -70,8 +77,8 @@ void count_votes(Facts& f) {
     const SyncRecord& sync = f.view.sync;
     int votes = sync.contains(f.self()) ? 0 : -1;
     for (const auto& [name, answer] : f.seen.peers.answers)
-        if (f.race.recent && sync.contains(name) && answer.reachable && answer.in_recovery && answer.position.lsn.valid() &&
-            !is_ahead(answer.position, f.position))
+        if (f.race.recent && sync.contains(name) && answer.reachable && answer.in_recovery &&
+            answer.position.lsn.valid() && !is_ahead(answer.position, f.position))
             ++votes;
     bool former_leader = sync.leader == f.self() && !f.race.ahead;
     f.race.votes_suffice = votes >= sync.quorum || former_leader;
@@ -83,11 +90,14 @@ void judge_self(Facts& f) {
     bool named = f.synchronous && !by_quorum(f);
     race.synchronous_set_allows = !named || in_synchronous_set(f, f.self());
     if (const auto& last = f.view.status.optime; last && config.maximum_lag_on_failover >= 0)
-        race.lags = !f.primary && bytes_between(f.position.lsn, *last) > std::uint64_t(config.maximum_lag_on_failover);
+        race.lags = !f.primary &&
+                    bytes_between(f.position.lsn, *last) > std::uint64_t(config.maximum_lag_on_failover);
     if (!f.view.history.empty() && (config.check_timeline || f.primary))
         race.timeline_too_low = f.position.timeline.value <= f.view.history.back().timeline.value;
-    race.failsafe_forbids = config.failsafe_mode && !f.view.failsafe.empty() && !f.view.failsafe.contains(f.self());
-    bool asked_to_leave = f.view.failover && f.view.failover->leader == f.self() && !f.view.failover->scheduled_at;
+    race.failsafe_forbids =
+        config.failsafe_mode && !f.view.failsafe.empty() && !f.view.failsafe.contains(f.self());
+    bool asked_to_leave =
+        f.view.failover && f.view.failover->leader == f.self() && !f.view.failover->scheduled_at;
     bool handing_over = f.memory.handing_over_to && !f.memory.handover_timed_out;
     Duration chance = std::min<Duration>(kHandover, config.ttl);
     bool chance_is_over = f.memory.unlocked_since && f.now >= *f.memory.unlocked_since + chance;
@@ -97,11 +107,13 @@ void judge_self(Facts& f) {
 }  // namespace
 
 bool can_take_over(const Facts& f, const MemberName& name, const PeerAnswer& answer) {
-    if (ignored(answer) || !answer.in_recovery || !answer.position.lsn.valid() || !f.view.member(name)) return false;
+    if (ignored(answer) || !answer.in_recovery || !answer.position.lsn.valid() || !f.view.member(name))
+        return false;
     if (f.synchronous && !f.view.sync.contains(name)) return false;
     Timeline timeline = f.position.timeline;
     if (!timeline.known() && f.seen.pg.control) timeline = f.seen.pg.control->timeline;
-    if (answer.position.timeline.known() && timeline.known() && answer.position.timeline != timeline) return false;
+    if (answer.position.timeline.known() && timeline.known() && answer.position.timeline != timeline)
+        return false;
     Lsn mine = f.seen.pg.position.valid() ? f.seen.pg.position : f.view.status.optime.value_or(Lsn{});
     std::int64_t limit = f.seen.config.maximum_lag_on_failover;
     return limit < 0 || bytes_between(answer.position.lsn, mine) <= std::uint64_t(limit);

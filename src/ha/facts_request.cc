@@ -32,10 +32,13 @@ void judge_sense(Facts& f) {
     if (f.paused && wanted.candidate.empty()) clear("a paused cluster needs a candidate");
     if (request.too_late) clear("its time has passed");
     if (wanted.candidate.empty() || !request.due) return;
-    if (!candidate) clear("the candidate is no member");
-    else if (!candidate->tags.may_lead()) clear("the candidate must not lead");
+    if (!candidate)
+        clear("the candidate is no member");
+    else if (!candidate->tags.may_lead())
+        clear("the candidate must not lead");
     bool needs_synchronous = f.synchronous && !wanted.leader.empty();
-    if (needs_synchronous && !f.view.sync.contains(wanted.candidate)) clear("the candidate is not synchronous");
+    if (needs_synchronous && !f.view.sync.contains(wanted.candidate))
+        clear("the candidate is not synchronous");
 }
 
 void judge_candidates(Facts& f) {
@@ -47,8 +50,10 @@ void judge_candidates(Facts& f) {
                        f.now - round.asked <= kRoundIsFresh;
     for (const auto& [name, answer] : round.answers) {
         if (!wanted.candidate.empty() && name != wanted.candidate) continue;
-        bool lives = answer.reachable && answer.in_recovery && !answer.nofailover && !answer.watchdog_failed && f.view.member(name);
-        if (can_take_over(f, name, answer) || (forced && lives && answer.position.lsn.valid())) request.possible = true;
+        bool lives = answer.reachable && answer.in_recovery && !answer.nofailover &&
+                     !answer.watchdog_failed && f.view.member(name);
+        if (can_take_over(f, name, answer) || (forced && lives && answer.position.lsn.valid()))
+            request.possible = true;
         if (lives && !wanted.candidate.empty()) request.candidate_lives = name;
     }
 }

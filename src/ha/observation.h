@@ -1,7 +1,8 @@
 // Everything that a decision may depend on, as values.
 //
-// The shell fills it in from what it has heard so far. Nothing in here is fetched for a decision: what is not known is
-// absent, and a rule asks for it with an action (AskPeers, AskUpstream, …) and is evaluated again when the answer is there.
+// The shell fills it in from what it has heard so far. Nothing in here is fetched for a decision: what is not
+// known is absent, and a rule asks for it with an action (AskPeers, AskUpstream, …) and is evaluated again
+// when the answer is there.
 #pragma once
 
 #include <map>
@@ -19,13 +20,25 @@
 namespace pgherd::ha {
 
 // The operations of PostgreSQL that take time. One at a time.
-enum class Operation { bootstrap, clone, start, stop, promote, follow, rewind, quarantine, restart, reload, checkpoint };
+enum class Operation {
+    bootstrap,
+    clone,
+    start,
+    stop,
+    promote,
+    follow,
+    rewind,
+    quarantine,
+    restart,
+    reload,
+    checkpoint
+};
 std::string_view to_string(Operation operation);
 
 struct RunningOperation {
     Operation operation;
     Instant since;
-    std::string_view rule;  // that began it
+    std::string_view rule;    // that began it
     bool as_primary = false;  // start: as a primary
 };
 
@@ -47,9 +60,10 @@ struct PeerAnswer {
     bool watchdog_failed = false;
 };
 
-// A round of questions to the other members: asked together, complete when each has answered or its deadline has passed.
+// A round of questions to the other members: asked together, complete when each has answered or its deadline
+// has passed.
 struct PeerRound {
-    Instant asked;      // 0 = never
+    Instant asked;  // 0 = never
     bool complete = false;
     std::map<MemberName, PeerAnswer> answers;
 };
@@ -65,17 +79,19 @@ struct UpstreamAnswer {
     Timeline timeline;
     Lsn position;
     bool in_recovery = false;
-    std::vector<std::pair<Timeline, Lsn>> switchpoints;  // oldest first: where each ancestor timeline was left
+    std::vector<std::pair<Timeline, Lsn>>
+        switchpoints;  // oldest first: where each ancestor timeline was left
 };
 
 struct Self {
     MemberName name;
-    bool may_lead = true;          // tags
-    bool may_bootstrap = true;     // the configuration has a bootstrap section
-    int priority = 1;              // failover_priority
+    bool may_lead = true;                   // tags
+    bool may_bootstrap = true;              // the configuration has a bootstrap section
+    int priority = 1;                       // failover_priority
     bool bootstrap_without_leader = false;  // a replica method with no_leader is configured
     bool remove_data_on_rewind_failure = true;
-    bool can_rewind = true;        // use_pg_rewind, credentials, and the directory has checksums or hint bits logged
+    bool can_rewind =
+        true;  // use_pg_rewind, credentials, and the directory has checksums or hint bits logged
 };
 
 struct Observation {
@@ -89,62 +105,66 @@ struct Observation {
     Instant store_silent_since;                  // when it stopped answering; meaningless while store_ok
     DynamicConfig config;                        // the last one that was understood, or the defaults
 
-    // `initialize` exists, is empty and hangs on our lease: this member has won the race to bootstrap the cluster.
+    // `initialize` exists, is empty and hangs on our lease: this member has won the race to bootstrap the
+    // cluster.
     bool initialize_mine = false;
 
     // --- the lock
-    Instant lock_valid_until;   // from the sending of the last confirmed renewal, plus ttl; the past = not held
-    bool lock_lost = false;     // the store has said that the lock is not ours (any more)
+    Instant
+        lock_valid_until;    // from the sending of the last confirmed renewal, plus ttl; the past = not held
+    bool lock_lost = false;  // the store has said that the lock is not ours (any more)
 
     // --- failsafe mode
-    Instant failsafe_valid_until;         // leader: all members confirmed it during a store outage
+    Instant failsafe_valid_until;               // leader: all members confirmed it during a store outage
     std::optional<MemberName> failsafe_leader;  // replica: a leader that asked us for confirmation …
     Instant failsafe_leader_until;              // … and until when we believe in it
-    bool failsafe_round_failed = false;   // leader: the last round was not accepted by every member
+    bool failsafe_round_failed = false;         // leader: the last round was not accepted by every member
 
     // --- PostgreSQL here
     PostgresState pg;
     std::optional<RunningOperation> running;
     std::optional<FinishedOperation> finished;  // the latest one
-    // The member whose address is in the configured primary_conninfo; empty name = it follows nobody; absent = an address
-    // that no member of the store has.
+    // The member whose address is in the configured primary_conninfo; empty name = it follows nobody; absent
+    // = an address that no member of the store has.
     std::optional<MemberName> following;
-    bool watchdog_usable = true;                // false: required, but not there
-    bool sync_uncertain = false;                // a write of `sync` has an unknown outcome, and the record is as it was before
-    std::optional<Lsn> sync_noted_lsn;          // WAL position when synchronous_standby_names last took effect
+    bool watchdog_usable = true;  // false: required, but not there
+    bool sync_uncertain =
+        false;  // a write of `sync` has an unknown outcome, and the record is as it was before
+    std::optional<Lsn> sync_noted_lsn;  // WAL position when synchronous_standby_names last took effect
 
     // --- the others
     PeerRound peers;
     std::optional<UpstreamAnswer> upstream;
 };
 
-// What the core must know again next time. Changed by decisions only; the shell keeps it, a restart of the agent loses it.
+// What the core must know again next time. Changed by decisions only; the shell keeps it, a restart of the
+// agent loses it.
 struct Memory {
     enum class Rewind { unknown, check, needed, not_needed, done, failed };
-    Rewind rewind = Rewind::unknown;      // is this data directory on the leader's history?
-    Revision rewind_for;                  // the leadership (leader record revision) that `rewind` is about
-    bool bootstrapping = false;           // this member won the race to initialize the cluster
-    bool was_primary = false;             // PostgreSQL ran as a primary here when last seen
+    Rewind rewind = Rewind::unknown;  // is this data directory on the leader's history?
+    Revision rewind_for;              // the leadership (leader record revision) that `rewind` is about
+    bool bootstrapping = false;       // this member won the race to initialize the cluster
+    bool was_primary = false;         // PostgreSQL ran as a primary here when last seen
     std::optional<Instant> recovering_since;  // PostgreSQL went down by itself: crash recovery began
-    std::optional<Instant> mute_since;    // PostgreSQL runs here as the primary, but answers nothing
-    bool unfit = false;                   // PostgreSQL ran here as the primary and could not serve: another member shall lead
-    int failed_starts = 0;                // in a row
+    std::optional<Instant> mute_since;        // PostgreSQL runs here as the primary, but answers nothing
+    bool unfit = false;  // PostgreSQL ran here as the primary and could not serve: another member shall lead
+    int failed_starts = 0;  // in a row
     int failed_clones = 0;
-    std::optional<Instant> retry_after;   // back-off after failures
+    std::optional<Instant> retry_after;  // back-off after failures
     std::optional<Instant> unlocked_since;
-    Revision claim_used;                  // the claim of a timeline that the latest promotion here has begun with
+    Revision claim_used;  // the claim of a timeline that the latest promotion here has begun with
     std::optional<Instant> pre_promote_failed;
     std::optional<MemberName> handing_over_to;  // a planned switchover is under way; empty name = anybody
     std::optional<Instant> handover_released;   // the lock was released for it
     bool handover_timed_out = false;
     bool on_start_called = false;
-    bool checkpoint_due = false;          // after a promotion: standbys wait for it before they rewind
-    bool resumed = true;                  // not paused the last time
-    bool led = false;                     // held the lock, without a break, since PostgreSQL last ran as a primary here
-    bool seen_initialized = false;        // the store has shown an initialized cluster
+    bool checkpoint_due = false;  // after a promotion: standbys wait for it before they rewind
+    bool resumed = true;          // not paused the last time
+    bool led = false;  // held the lock, without a break, since PostgreSQL last ran as a primary here
+    bool seen_initialized = false;  // the store has shown an initialized cluster
     std::optional<Instant> failsafe_asked;
-    std::optional<Instant> finished_seen; // the finished operation that is already in the counters above
-    Revision request_for;                 // the request (`failover`) that the next field is about
+    std::optional<Instant> finished_seen;  // the finished operation that is already in the counters above
+    Revision request_for;                  // the request (`failover`) that the next field is about
     std::optional<Instant> request_since;
     bool operator==(const Memory&) const = default;
 };

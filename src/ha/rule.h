@@ -1,5 +1,5 @@
-// A rule, and the tables they are in. The first rule whose condition holds decides; its name is the reason in the log, the
-// label in the metrics, the name of its test case and a line of docs/internals/decisions.md.
+// A rule, and the tables they are in. The first rule whose condition holds decides; its name is the reason in
+// the log, the label in the metrics, the name of its test case and a line of docs/internals/decisions.md.
 #pragma once
 
 #include <span>
@@ -16,7 +16,7 @@ namespace pgherd::ha {
 
 struct Rule {
     std::string_view name;
-    std::string_view text;    // one sentence: when, and what then
+    std::string_view text;  // one sentence: when, and what then
     std::string_view source;
     bool safety;
     bool (*when)(const Facts&);
@@ -51,7 +51,9 @@ extern const std::span<const Rule> kRejoinRules;
 extern const std::span<const Rule> kReplicaRules;
 
 // --- what rules do
-inline void act(Decision& d, Action action) { d.actions.push_back(std::move(action)); }
+inline void act(Decision& d, Action action) {
+    d.actions.push_back(std::move(action));
+}
 
 inline void wake_at(Decision& d, Instant when) {
     if (!d.wake || when < *d.wake) d.wake = when;
@@ -63,7 +65,8 @@ void say(Decision& d, fmt::format_string<Args...> format, Args&&... args) {
 }
 
 inline void keep_lock(const Facts& f, Decision& d) {
-    if (f.lock_recorded || f.failsafe_holds || f.memory.bootstrapping || f.seen.initialize_mine) act(d, RenewLock{});
+    if (f.lock_recorded || f.failsafe_holds || f.memory.bootstrapping || f.seen.initialize_mine)
+        act(d, RenewLock{});
 }
 
 inline void release_lock(const Facts& f, Decision& d) {

@@ -5,30 +5,39 @@ namespace pgherd::ha {
 
 namespace {
 
-
-bool absent(const Facts& f) { return f.seen.pg.data == DataDirectory::absent && f.down; }
-bool incomplete(const Facts& f) { return f.seen.pg.data == DataDirectory::incomplete && f.down; }
+bool absent(const Facts& f) {
+    return f.seen.pg.data == DataDirectory::absent && f.down;
+}
+bool incomplete(const Facts& f) {
+    return f.seen.pg.data == DataDirectory::incomplete && f.down;
+}
 bool never_touched(const Facts& f) {
     return f.seen.pg.data == DataDirectory::foreign || f.seen.pg.data == DataDirectory::unreadable;
 }
-bool not_initialized(const Facts& f) { return f.unlocked && !f.view.initialize && f.data_valid && !f.paused; }
+bool not_initialized(const Facts& f) {
+    return f.unlocked && !f.view.initialize && f.data_valid && !f.paused;
+}
 
 // The race of a new cluster is won, and PostgreSQL has not failed since.
 constexpr Rule kBootstrap[] = {
-    {"bootstrap-failed", "The new cluster could not be initialized: let others try, and end.", "Patroni 4.5", false,
-     [](const Facts& f) { return f.down && !f.standby_cluster && failed_bootstrap(f); },
+    {"bootstrap-failed", "The new cluster could not be initialized: let others try, and end.", "Patroni 4.5",
+     false, [](const Facts& f) { return f.down && !f.standby_cluster && failed_bootstrap(f); },
      [](const Facts& f, Decision& d) {
          if (f.seen.initialize_mine) act(d, DropInitialize{});
          act(d, Exit{"cannot initialize the cluster: " + f.seen.finished->error});
      }},
 
     {"another-member-initialized-the-cluster",
-     "What was initialized here was never registered, and another member has made the cluster meanwhile: move it aside.", "DESIGN 3.6",
-     false, [](const Facts& f) { return f.memory.bootstrapping && f.down && f.wrong_system && !f.paused && !f.backed_off; },
+     "What was initialized here was never registered, and another member has made the cluster meanwhile: "
+     "move it aside.",
+     "DESIGN 3.6", false,
+     [](const Facts& f) {
+         return f.memory.bootstrapping && f.down && f.wrong_system && !f.paused && !f.backed_off;
+     },
      [](const Facts&, Decision& d) { act(d, Quarantine{}); }},
 
-    {"new-cluster-takes-the-lock", "The new cluster's primary runs: record its system id and take the lock.", "Patroni 4.5",
-     false, [](const Facts& f) { return f.primary && f.unlocked && f.system_id; },
+    {"new-cluster-takes-the-lock", "The new cluster's primary runs: record its system id and take the lock.",
+     "Patroni 4.5", false, [](const Facts& f) { return f.primary && f.unlocked && f.system_id; },
      [](const Facts& f, Decision& d) {
          act(d, RenewLock{});
          if (!f.view.initialize) act(d, WriteInitialize{*f.system_id});
@@ -36,8 +45,11 @@ constexpr Rule kBootstrap[] = {
          act(d, AcquireLock{});
      }},
 
-    {"standby-cluster-is-cloned", "The new standby cluster's data is there: record its system id.", "Patroni 4.5, 3.8", false,
-     [](const Facts& f) { return f.standby_cluster && f.data_valid && f.system_id && f.seen.initialize_mine; },
+    {"standby-cluster-is-cloned", "The new standby cluster's data is there: record its system id.",
+     "Patroni 4.5, 3.8", false,
+     [](const Facts& f) {
+         return f.standby_cluster && f.data_valid && f.system_id && f.seen.initialize_mine;
+     },
      [](const Facts& f, Decision& d) {
          act(d, RenewLock{});
          act(d, WriteInitialize{*f.system_id});
@@ -50,29 +62,36 @@ constexpr Rule kBootstrap[] = {
 
 constexpr Rule kData[] = {
     {"data-directory-is-not-ours",
-     "The data directory is unreadable, or holds something that is no instance: touch nothing, and do not keep the lock.",
+     "The data directory is unreadable, or holds something that is no instance: touch nothing, and do not "
+     "keep the lock.",
      "Patroni 4.1 C9, DESIGN 3.6", true, never_touched,
      [](const Facts& f, Decision& d) {
          say(d, "the data directory {}; nothing is done before that is repaired",
-             f.seen.pg.data == DataDirectory::foreign ? "is not empty and holds no instance" : "cannot be read");
-         if (f.down) release_lock(f, d);
-         else if (f.primary && f.lock_recorded && !f.paused) act(d, Stop{StopKind::immediate});
+             f.seen.pg.data == DataDirectory::foreign ? "is not empty and holds no instance"
+                                                      : "cannot be read");
+         if (f.down)
+             release_lock(f, d);
+         else if (f.primary && f.lock_recorded && !f.paused)
+             act(d, Stop{StopKind::immediate});
      }},
 
-    {"paused-without-data", "No data directory in a paused cluster: wait for the end of the pause.", "Patroni 4.1 C9", false,
-     [](const Facts& f) { return f.paused && (absent(f) || incomplete(f)); }, release_lock},
+    {"paused-without-data", "No data directory in a paused cluster: wait for the end of the pause.",
+     "Patroni 4.1 C9", false, [](const Facts& f) { return f.paused && (absent(f) || incomplete(f)); },
+     release_lock},
 
-    {"lock-without-data", "This member has the lock but no data: give the lock back.", "Patroni 4.1 C9", false,
-     [](const Facts& f) { return f.lock_recorded && (absent(f) || incomplete(f)); }, release_lock},
+    {"lock-without-data", "This member has the lock but no data: give the lock back.", "Patroni 4.1 C9",
+     false, [](const Facts& f) { return f.lock_recorded && (absent(f) || incomplete(f)); }, release_lock},
 
-    {"data-back-off", "The last attempt to fill the data directory failed a moment ago: wait before the next.", "DESIGN 3.6", false,
-     [](const Facts& f) { return f.backed_off && (absent(f) || incomplete(f)); },
+    {"data-back-off",
+     "The last attempt to fill the data directory failed a moment ago: wait before the next.", "DESIGN 3.6",
+     false, [](const Facts& f) { return f.backed_off && (absent(f) || incomplete(f)); },
      [](const Facts& f, Decision& d) { wake_at(d, *f.memory.retry_after); }},
 
-    {"clear-an-incomplete-directory", "A clone, rewind or initialization was interrupted: move its remains aside.", "DESIGN 3.6",
-     false,
+    {"clear-an-incomplete-directory",
+     "A clone, rewind or initialization was interrupted: move its remains aside.", "DESIGN 3.6", false,
      [](const Facts& f) {
-         return incomplete(f) && (f.another_leads || f.seen.initialize_mine || (f.unlocked && !f.view.initialize_exists));
+         return incomplete(f) &&
+                (f.another_leads || f.seen.initialize_mine || (f.unlocked && !f.view.initialize_exists));
      },
      [](const Facts& f, Decision& d) {
          keep_lock(f, d);
@@ -99,35 +118,40 @@ constexpr Rule kData[] = {
              act(d, Bootstrap{});
      }},
 
-    {"race-to-initialize", "There is no cluster yet: try to be the one that initializes it.", "Patroni 4.5", false,
+    {"race-to-initialize", "There is no cluster yet: try to be the one that initializes it.", "Patroni 4.5",
+     false,
      [](const Facts& f) {
-         return absent(f) && f.unlocked && !f.view.initialize_exists && f.seen.self.may_bootstrap && f.seen.self.may_lead;
+         return absent(f) && f.unlocked && !f.view.initialize_exists && f.seen.self.may_bootstrap &&
+                f.seen.self.may_lead;
      },
      [](const Facts&, Decision& d) { act(d, TakeInitialize{}); }},
 
-    {"clone-without-a-leader", "Nobody leads, but a method that needs no leader is configured: use it.", "Patroni 4.5", false,
+    {"clone-without-a-leader", "Nobody leads, but a method that needs no leader is configured: use it.",
+     "Patroni 4.5", false,
      [](const Facts& f) {
          return absent(f) && f.unlocked && f.view.initialize && f.seen.self.bootstrap_without_leader;
      },
      [](const Facts&, Decision& d) { act(d, Clone{}); }},
 
-    {"waiting-for-a-leader", "No data here and nothing to clone from: wait for a leader.", "Patroni 4.5", false,
-     [](const Facts& f) { return absent(f) || incomplete(f); }, nothing},
+    {"waiting-for-a-leader", "No data here and nothing to clone from: wait for a leader.", "Patroni 4.5",
+     false, [](const Facts& f) { return absent(f) || incomplete(f); }, nothing},
 
-    {"system-id-mismatch", "The data directory belongs to another cluster: stop acting for this one.", "Patroni 4.1 C11", true,
-     [](const Facts& f) { return f.wrong_system; },
+    {"system-id-mismatch", "The data directory belongs to another cluster: stop acting for this one.",
+     "Patroni 4.1 C11", true, [](const Facts& f) { return f.wrong_system; },
      [](const Facts& f, Decision& d) {
-         say(d, "the data directory has system id {}, the cluster {}", f.system_id->value(), f.view.initialize->value());
+         say(d, "the data directory has system id {}, the cluster {}", f.system_id->value(),
+             f.view.initialize->value());
          if (f.primary && f.lock_recorded && !f.paused) return act(d, Stop{StopKind::immediate});
          if (!f.primary) release_lock(f, d);
          if (!f.paused) act(d, Exit{"cannot join the cluster: " + d.text});
      }},
 
-    {"control-data-unknown", "PostgreSQL is stopped and its control data is not known yet: wait.", "Patroni 4.1 C10", false,
-     [](const Facts& f) { return f.down && f.data_valid && !f.seen.pg.control; }, keep_lock},
+    {"control-data-unknown", "PostgreSQL is stopped and its control data is not known yet: wait.",
+     "Patroni 4.1 C10", false, [](const Facts& f) { return f.down && f.data_valid && !f.seen.pg.control; },
+     keep_lock},
 
-    {"adopt-the-data-directory", "An instance, and no cluster in the store: this instance becomes the cluster.",
-     "Patroni 4.1 C12", false,
+    {"adopt-the-data-directory",
+     "An instance, and no cluster in the store: this instance becomes the cluster.", "Patroni 4.1 C12", false,
      [](const Facts& f) {
          bool free = !f.view.initialize_exists || f.seen.initialize_mine;
          bool unmanaged_standby = f.standby && (f.seen.pg.streaming() || !f.memory.seen_initialized);
@@ -141,8 +165,8 @@ constexpr Rule kData[] = {
              act(d, TakeInitialize{});
      }},
 
-    {"not-initialized", "An instance, and no cluster in the store yet: its primary must register first.", "Patroni 4.1 C12", false,
-     not_initialized, nothing},
+    {"not-initialized", "An instance, and no cluster in the store yet: its primary must register first.",
+     "Patroni 4.1 C12", false, not_initialized, nothing},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Something is already under way: an operation of PostgreSQL, a start or stop by itself, or a store that does not answer.
+// Something is already under way: an operation of PostgreSQL, a start or stop by itself, or a store that does
+// not answer.
 #include "ha/rule.h"
 
 namespace pgherd::ha {
@@ -6,8 +7,8 @@ namespace pgherd::ha {
 namespace {
 
 constexpr Rule kInFlight[] = {
-    {"operation-in-progress", "An operation of PostgreSQL runs: keep the lock and wait for its end.", "Patroni 4.2", false,
-     [](const Facts&) { return true; },
+    {"operation-in-progress", "An operation of PostgreSQL runs: keep the lock and wait for its end.",
+     "Patroni 4.2", false, [](const Facts&) { return true; },
      [](const Facts& f, Decision& d) {
          say(d, "{} in progress", to_string(f.seen.running->operation));
          keep_lock(f, d);
@@ -16,8 +17,8 @@ constexpr Rule kInFlight[] = {
 };
 
 constexpr Rule kSilence[] = {
-    {"store-silent-while-paused", "The store is silent and the cluster is paused: change nothing.", "Patroni 4.10", false,
-     [](const Facts& f) { return f.paused; }, keep_lock},
+    {"store-silent-while-paused", "The store is silent and the cluster is paused: change nothing.",
+     "Patroni 4.10", false, [](const Facts& f) { return f.paused; }, keep_lock},
 
     {"store-silent-leader", "The store is silent and the lease runs: stay primary and keep trying to renew.",
      "Patroni 4.10, DESIGN 3.4", false, [](const Facts& f) { return f.primary && f.entitled; },
@@ -27,10 +28,12 @@ constexpr Rule kSilence[] = {
      }},
 
     {"store-silent-former-leader",
-     "The store is silent and the former primary is stopped: start it as a standby that follows nobody, for readers.",
+     "The store is silent and the former primary is stopped: start it as a standby that follows nobody, for "
+     "readers.",
      "Patroni 4.10", false,
      [](const Facts& f) {
-         return f.down && f.data_valid && f.seen.pg.control && f.memory.was_primary && !f.backed_off && !f.memory.bootstrapping;
+         return f.down && f.data_valid && f.seen.pg.control && f.memory.was_primary && !f.backed_off &&
+                !f.memory.bootstrapping;
      },
      [](const Facts&, Decision& d) { act(d, StartStandby{}); }},
 
@@ -46,8 +49,8 @@ constexpr Rule kTransition[] = {
          if (f.start_deadline && !f.start_expired) wake_at(d, *f.start_deadline);
      }},
 
-    {"stopping", "PostgreSQL is stopping: keep the lock until nothing can be written any more.", "Patroni 4.12", false,
-     [](const Facts&) { return true; }, keep_lock},
+    {"stopping", "PostgreSQL is stopping: keep the lock until nothing can be written any more.",
+     "Patroni 4.12", false, [](const Facts&) { return true; }, keep_lock},
 };
 
 }  // namespace

@@ -7,8 +7,11 @@ namespace {
 
 using RewindState = Memory::Rewind;
 
-// Without pg_rewind a diverged data directory is replaced by a clone, so there must be something to clone from.
-bool remedy(const Facts& f) { return f.seen.self.can_rewind || f.rejoin.source_ready; }
+// Without pg_rewind a diverged data directory is replaced by a clone, so there must be something to clone
+// from.
+bool remedy(const Facts& f) {
+    return f.seen.self.can_rewind || f.rejoin.source_ready;
+}
 
 void refuse(const Facts& f, Decision& d) {
     say(d, "the leader {} has another system id than the data directory here", f.leader.text());
@@ -23,27 +26,38 @@ void ask_upstream(const Facts& f, Decision& d) {
 }
 
 constexpr Rule kRejoin[] = {
-    {"leader-of-another-system", "The leader has another system id: this data directory must not follow it.", "Patroni 4.1 C11", true,
-     [](const Facts& f) { return f.rejoin.history == History::foreign; }, refuse},
+    {"leader-of-another-system", "The leader has another system id: this data directory must not follow it.",
+     "Patroni 4.1 C11", true, [](const Facts& f) { return f.rejoin.history == History::foreign; }, refuse},
 
-    {"rewind-failed", "pg_rewind failed: move the data directory aside, so that a clone can replace it.", "Patroni 4.9, DESIGN 3.6",
-     false, [](const Facts& f) { return f.memory.rewind == RewindState::failed && f.seen.self.remove_data_on_rewind_failure; },
+    {"rewind-failed", "pg_rewind failed: move the data directory aside, so that a clone can replace it.",
+     "Patroni 4.9, DESIGN 3.6", false,
+     [](const Facts& f) {
+         return f.memory.rewind == RewindState::failed && f.seen.self.remove_data_on_rewind_failure;
+     },
      [](const Facts&, Decision& d) { act(d, Quarantine{}); }},
 
-    {"rewind-failed-hold", "pg_rewind failed and the data directory is to be kept: an operator must reinitialize this member.",
+    {"rewind-failed-hold",
+     "pg_rewind failed and the data directory is to be kept: an operator must reinitialize this member.",
      "Patroni 4.9", false, [](const Facts& f) { return f.memory.rewind == RewindState::failed; }, nothing},
 
-    {"diverged-hold", "The timelines have diverged, pg_rewind cannot be used, and nobody can be cloned yet: keep the data and wait.",
-     "DESIGN 3.6", false, [](const Facts& f) { return f.memory.rewind == RewindState::needed && !remedy(f); }, nothing},
+    {"diverged-hold",
+     "The timelines have diverged, pg_rewind cannot be used, and nobody can be cloned yet: keep the data and "
+     "wait.",
+     "DESIGN 3.6", false, [](const Facts& f) { return f.memory.rewind == RewindState::needed && !remedy(f); },
+     nothing},
 
     {"diverged-without-rewind",
-     "The timelines have diverged and pg_rewind cannot be used: move the data directory aside, so that a clone can replace it.",
-     "DESIGN 3.6", false, [](const Facts& f) { return f.memory.rewind == RewindState::needed && !f.seen.self.can_rewind; },
+     "The timelines have diverged and pg_rewind cannot be used: move the data directory aside, so that a "
+     "clone can replace it.",
+     "DESIGN 3.6", false,
+     [](const Facts& f) { return f.memory.rewind == RewindState::needed && !f.seen.self.can_rewind; },
      [](const Facts&, Decision& d) { act(d, Quarantine{}); }},
 
     {"rewind-waits-for-the-leaders-checkpoint",
-     "A rewind is needed, but the leader has not finished its first checkpoint on the new timeline: wait.", "Patroni 4.9", true,
-     [](const Facts& f) { return f.memory.rewind == RewindState::needed && !f.rejoin.leader_checkpointed; }, nothing},
+     "A rewind is needed, but the leader has not finished its first checkpoint on the new timeline: wait.",
+     "Patroni 4.9", true,
+     [](const Facts& f) { return f.memory.rewind == RewindState::needed && !f.rejoin.leader_checkpointed; },
+     nothing},
 
     {"rewind", "The timelines have diverged: rewind to the leader's history.", "Patroni 4.9", false,
      [](const Facts& f) { return f.memory.rewind == RewindState::needed; },
@@ -52,14 +66,16 @@ constexpr Rule kRejoin[] = {
          act(d, Rewind{f.leader});
      }},
 
-    {"ask-for-the-leaders-history", "A former primary may be ahead of the leader's history: find out before it starts.",
-     "Patroni 4.9", true, [](const Facts& f) { return f.memory.rewind == RewindState::check && f.former_primary; }, ask_upstream},
+    {"ask-for-the-leaders-history",
+     "A former primary may be ahead of the leader's history: find out before it starts.", "Patroni 4.9", true,
+     [](const Facts& f) { return f.memory.rewind == RewindState::check && f.former_primary; }, ask_upstream},
 
     {"rejoin-back-off", "The last start failed a moment ago: wait before the next.", "DESIGN 3.4", false,
      [](const Facts& f) { return f.backed_off; },
      [](const Facts& f, Decision& d) { wake_at(d, *f.memory.retry_after); }},
 
-    {"start-as-a-standby", "Another member leads: start as its standby.", "Patroni 4.4 R6", false, [](const Facts&) { return true; },
+    {"start-as-a-standby", "Another member leads: start as its standby.", "Patroni 4.4 R6", false,
+     [](const Facts&) { return true; },
      [](const Facts& f, Decision& d) {
          say(d, "starting as a standby of {}", f.leader.text());
          act(d, StartStandby{f.rejoin.upstream});
@@ -67,18 +83,26 @@ constexpr Rule kRejoin[] = {
 };
 
 constexpr Rule kReplica[] = {
-    {"follows-another-system", "The leader has another system id: this member must not follow it.", "Patroni 4.1 C11", true,
+    {"follows-another-system", "The leader has another system id: this member must not follow it.",
+     "Patroni 4.1 C11", true,
      [](const Facts& f) { return f.rejoin.history == History::foreign && !f.paused; }, refuse},
 
-    {"diverged-standby", "The standby has more of its timeline than the leader's history: stop it for a rewind.", "Patroni 4.9",
+    {"diverged-standby",
+     "The standby has more of its timeline than the leader's history: stop it for a rewind.", "Patroni 4.9",
      true,
-     [](const Facts& f) { return f.standby && f.memory.rewind == RewindState::needed && remedy(f) && !f.paused; },
+     [](const Facts& f) {
+         return f.standby && f.memory.rewind == RewindState::needed && remedy(f) && !f.paused;
+     },
      [](const Facts&, Decision& d) { act(d, Stop{StopKind::standby}); }},
 
-    {"ask-before-following", "A new leader: find out whether this standby is on its history before following it.", "Patroni 4.9", true,
-     [](const Facts& f) { return f.standby && f.memory.rewind == RewindState::check && !f.standby_cluster; }, ask_upstream},
+    {"ask-before-following",
+     "A new leader: find out whether this standby is on its history before following it.", "Patroni 4.9",
+     true,
+     [](const Facts& f) { return f.standby && f.memory.rewind == RewindState::check && !f.standby_cluster; },
+     ask_upstream},
 
-    {"follow-the-leader", "The standby streams from somebody else: point it to the leader.", "Patroni 4.7 L5", false,
+    {"follow-the-leader", "The standby streams from somebody else: point it to the leader.", "Patroni 4.7 L5",
+     false,
      [](const Facts& f) {
          return f.standby && !f.rejoin.follows && !f.backed_off && f.memory.rewind != RewindState::needed;
      },
@@ -87,19 +111,21 @@ constexpr Rule kReplica[] = {
          act(d, Follow{f.rejoin.upstream});
      }},
 
-    {"ask-why-nothing-streams", "The standby points to its leader and nothing streams: compare the histories again.", "Patroni 4.9",
+    {"ask-why-nothing-streams",
+     "The standby points to its leader and nothing streams: compare the histories again.", "Patroni 4.9",
      false,
      [](const Facts& f) {
          bool pointed = f.standby && f.rejoin.follows && !f.rejoin.upstream.empty();
-         return pointed && !f.seen.pg.streaming() && f.memory.rewind == RewindState::not_needed && f.rejoin.upstream_known &&
-                f.now - f.seen.upstream->at >= kCompareAgain;
+         return pointed && !f.seen.pg.streaming() && f.memory.rewind == RewindState::not_needed &&
+                f.rejoin.upstream_known && f.now - f.seen.upstream->at >= kCompareAgain;
      },
      [](const Facts& f, Decision& d) {
          d.memory.rewind = RewindState::check;
          act(d, AskUpstream{f.leader});
      }},
 
-    {"following", "A standby that follows its leader: nothing to do.", "Patroni 4.7 L5", false, [](const Facts&) { return true; },
+    {"following", "A standby that follows its leader: nothing to do.", "Patroni 4.7 L5", false,
+     [](const Facts&) { return true; },
      [](const Facts& f, Decision& d) { say(d, "a standby, following the leader {}", f.leader.text()); }},
 };
 

@@ -25,7 +25,8 @@ namespace {
 bool streams_from_me(const Member& member, const SlotInput& input) {
     if (member.tags.nostream) return false;
     const MemberName& source = member.tags.replicatefrom;
-    if (source.empty() || source == member.name || !input.cluster->member(source)) return input.primary || input.may_lead;
+    if (source.empty() || source == member.name || !input.cluster->member(source))
+        return input.primary || input.may_lead;
     return source == input.self;
 }
 

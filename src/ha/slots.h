@@ -1,4 +1,5 @@
-// Physical replication slots: which ones a member keeps, and how far standbys may advance them (reference: Patroni 4.1, slots).
+// Physical replication slots: which ones a member keeps, and how far standbys may advance them (reference:
+// Patroni 4.1, slots).
 #pragma once
 
 #include <map>
@@ -24,8 +25,9 @@ struct SlotInput {
     Instant now;
 };
 
-// Name -> position. On a primary the position is 0: "from now on" for a new slot, untouched for an old one. A standby that
-// may lead keeps the other members' slots at what the leader published, so that a failover does not lose their WAL.
+// Name -> position. On a primary the position is 0: "from now on" for a new slot, untouched for an old one. A
+// standby that may lead keeps the other members' slots at what the leader published, so that a failover does
+// not lose their WAL.
 std::map<std::string, Lsn> wanted_slots(const SlotInput& input);
 
 }  // namespace pgherd::ha

@@ -7,12 +7,11 @@
 #include <fstream>
 #include <sstream>
 
+#include <boost/json/array.hpp>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <boost/json/array.hpp>
-#include <fmt/format.h>
 
 #include "base/text.h"
 #include "codec/json.h"
@@ -30,7 +29,8 @@ constexpr std::size_t kPasswordLength = 32;
 constexpr std::array kPasswords{"superuser", "replication", "rest"};
 
 Error cannot(std::string_view what, const fs::path& path) {
-    return {ErrorCode::failed, fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(errno)), {}};
+    return {
+        ErrorCode::failed, fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(errno)), {}};
 }
 
 // Replaces the file in one step; nobody but the owner may read it.
@@ -64,7 +64,9 @@ std::string random_password(Random& random) {
     return password;
 }
 
-fs::path password_file(const fs::path& dir, const std::string& name) { return dir / (name + ".password"); }
+fs::path password_file(const fs::path& dir, const std::string& name) {
+    return dir / (name + ".password");
+}
 
 Result<std::string> password(const fs::path& dir, const std::string& name) {
     PGHERD_TRY(std::string text, read_file(password_file(dir, name)));
@@ -88,7 +90,8 @@ Status make_parents(const fs::path& dir, const User& user) {
     for (const auto& name : dir.parent_path()) {
         part /= name;
         if (fs::exists(part)) continue;
-        if (::mkdir(part.c_str(), user.change ? 0755 : 0700) != 0) return std::unexpected(cannot("create", part));
+        if (::mkdir(part.c_str(), user.change ? 0755 : 0700) != 0)
+            return std::unexpected(cannot("create", part));
     }
     return {};
 }
@@ -98,7 +101,8 @@ Status make_parents(const fs::path& dir, const User& user) {
 Result<std::string> read_file(const fs::path& file) {
     std::ifstream stream(file, std::ios::binary);
     std::ostringstream text;
-    if (!stream || !(text << stream.rdbuf())) return fail(ErrorCode::not_found, fmt::format("cannot read {}", file.string()));
+    if (!stream || !(text << stream.rdbuf()))
+        return fail(ErrorCode::not_found, fmt::format("cannot read {}", file.string()));
     return text.str();
 }
 
@@ -116,12 +120,14 @@ std::string tail_of(const fs::path& file, std::size_t lines) {
     return all.substr(at);
 }
 
-// --- cluster.json ------------------------------------------------------------------------------------------------------
+// --- cluster.json
+// ------------------------------------------------------------------------------------------------------
 
 std::string write_description(const Description& description) {
     boost::json::array members;
     for (const LocalMember& member : description.members)
-        members.push_back(JsonObject{{"name", member.name}, {"port", member.port}, {"rest_port", member.rest_port}});
+        members.push_back(
+            JsonObject{{"name", member.name}, {"port", member.port}, {"rest_port", member.rest_port}});
     JsonObject document{
         {"scope", description.scope},
         {"namespace", description.namespace_},
@@ -144,24 +150,29 @@ Result<Description> parse_description(std::string_view text, const std::string& 
     top.read("namespace", description.namespace_);
     const Json* members = top.find("members");
     if (!members || !members->is_array() || members->get_array().empty())
-        return fail(ErrorCode::invalid, fmt::format("{}: \"members\" must be a list with at least one member", source));
+        return fail(ErrorCode::invalid,
+                    fmt::format("{}: \"members\" must be a list with at least one member", source));
     for (const Json& entry : members->get_array()) {
-        if (!entry.is_object()) return fail(ErrorCode::invalid, fmt::format("{}: a member must be an object", source));
+        if (!entry.is_object())
+            return fail(ErrorCode::invalid, fmt::format("{}: a member must be an object", source));
         Section section(entry.get_object(), "members", mistakes);
         LocalMember member;
         section.read("name", member.name);
         section.read("port", member.port);
         section.read("rest_port", member.rest_port);
         // Its name becomes a path.
-        if (member.name.empty() || member.name.starts_with(".") || member.name.find('/') != std::string::npos || !member.port || !member.rest_port)
-            return fail(ErrorCode::invalid, fmt::format("{}: a member needs \"name\", \"port\" and \"rest_port\"", source));
+        if (member.name.empty() || member.name.starts_with(".") ||
+            member.name.find('/') != std::string::npos || !member.port || !member.rest_port)
+            return fail(ErrorCode::invalid,
+                        fmt::format("{}: a member needs \"name\", \"port\" and \"rest_port\"", source));
         description.members.push_back(std::move(member));
     }
     PGHERD_CHECK(mistakes.status());
     return description;
 }
 
-// --- Directory ---------------------------------------------------------------------------------------------------------
+// --- Directory
+// ---------------------------------------------------------------------------------------------------------
 
 Directory::Kind Directory::kind() const {
     std::error_code error;
@@ -184,7 +195,8 @@ Status Directory::create(const Description& description, const User& user, Rando
     if (::mkdir(draft.c_str(), 0700) != 0) return std::unexpected(cannot("create", draft));
     auto fill = [&]() -> Status {
         PGHERD_CHECK(write_file(draft / "cluster.json", write_description(description)));
-        for (const char* name : kPasswords) PGHERD_CHECK(write_file(password_file(draft, name), random_password(random) + "\n"));
+        for (const char* name : kPasswords)
+            PGHERD_CHECK(write_file(password_file(draft, name), random_password(random) + "\n"));
         PGHERD_CHECK(give_to(user, draft));
         if (::rename(draft.c_str(), path_.c_str()) != 0) return std::unexpected(cannot("create", path_));
         return {};
@@ -218,7 +230,8 @@ Status Directory::render(const Description& description, const std::string& post
         spec.log_dir = member(local.name).string();
         PGHERD_CHECK(write_file(agent_file(local.name), render_agent_yaml(cluster, spec)));
         for (const std::string& host : {std::string("127.0.0.1"), std::string("localhost")})
-            passfile_lines += fmt::format("{}:{}:*:postgres:{}\n", host, local.port, cluster.superuser_password);
+            passfile_lines +=
+                fmt::format("{}:{}:*:postgres:{}\n", host, local.port, cluster.superuser_password);
     }
     return write_file(passfile(), passfile_lines);
 }

@@ -40,7 +40,7 @@ std::string write_description(const Description& description);
 Result<Description> parse_description(std::string_view text, const std::string& source);
 
 class Directory {
- public:
+  public:
     explicit Directory(std::filesystem::path path) : path_(std::move(path)) {}
 
     const std::filesystem::path& path() const { return path_; }
@@ -58,12 +58,14 @@ class Directory {
     Kind kind() const;
     Result<Description> description() const;
 
-    // Makes an absent or empty directory a pgherd directory of the user, in one step: half of one is never left behind.
+    // Makes an absent or empty directory a pgherd directory of the user, in one step: half of one is never
+    // left behind.
     Status create(const Description& description, const User& user, Random& random) const;
-    // Writes everything that follows from the description: agents' files, the passfile, missing folders. Runs as the user.
+    // Writes everything that follows from the description: agents' files, the passfile, missing folders. Runs
+    // as the user.
     Status render(const Description& description, const std::string& postgres_bin) const;
 
- private:
+  private:
     std::filesystem::path path_;
 };
 

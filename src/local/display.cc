@@ -2,16 +2,15 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 namespace pgherd::local {
 namespace {
 
 class TerminalDisplay final : public Display {
- public:
+  public:
     explicit TerminalDisplay(int fd) : fd_(fd) {}
 
     void show(const View& view) override {
@@ -30,7 +29,7 @@ class TerminalDisplay final : public Display {
     void event(const std::string&) override {}
     void hints(const std::vector<std::string>&) override {}
 
- private:
+  private:
     // Hints are not cut and may take several rows.
     static std::size_t rows_of(const std::string& picture, std::size_t width) {
         std::size_t rows = 0, length = 0;
@@ -58,20 +57,24 @@ class TerminalDisplay final : public Display {
 };
 
 class LineDisplay final : public Display {
- public:
+  public:
     explicit LineDisplay(std::function<void(const std::string&)> write) : write_(std::move(write)) {}
 
     void show(const View&) override {}
     void event(const std::string& line) override { write_(line); }
     void hints(const std::vector<std::string>& lines) override { std::ranges::for_each(lines, write_); }
 
- private:
+  private:
     std::function<void(const std::string&)> write_;
 };
 
 }  // namespace
 
-std::unique_ptr<Display> terminal_display(int fd) { return std::make_unique<TerminalDisplay>(fd); }
-std::unique_ptr<Display> line_display(std::function<void(const std::string&)> write) { return std::make_unique<LineDisplay>(std::move(write)); }
+std::unique_ptr<Display> terminal_display(int fd) {
+    return std::make_unique<TerminalDisplay>(fd);
+}
+std::unique_ptr<Display> line_display(std::function<void(const std::string&)> write) {
+    return std::make_unique<LineDisplay>(std::move(write));
+}
 
 }  // namespace pgherd::local

@@ -1,4 +1,5 @@
-// Where `up` shows the cluster: a picture that is drawn anew on a terminal, or a line for each change elsewhere.
+// Where `up` shows the cluster: a picture that is drawn anew on a terminal, or a line for each change
+// elsewhere.
 #pragma once
 
 #include <functional>
@@ -10,7 +11,7 @@
 namespace pgherd::local {
 
 class Display {
- public:
+  public:
     virtual ~Display() = default;
     virtual void show(const View& view) = 0;
     // Something happened; the view that comes next contains it.

@@ -1,4 +1,5 @@
-// `pgherd down`: ends what `pgherd up` has started, also when that has died, and removes the data if asked to.
+// `pgherd down`: ends what `pgherd up` has started, also when that has died, and removes the data if asked
+// to.
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr Duration kPatience = 120s;
-constexpr Duration kLook = 20ms;     // a person waits, and no event tells of the end of somebody else's child
+constexpr Duration kLook = 20ms;  // a person waits, and no event tells of the end of somebody else's child
 constexpr Duration kReport = 5s;
 
 int failed(std::string_view why, int code = 1) {
@@ -35,14 +36,17 @@ void ask_to_stop(const Directory& directory) {
         return;
     }
     auto left = processes_of(directory.path());
-    bool agents = std::ranges::any_of(left, [](const Leftover& process) { return process.kind == Leftover::Kind::agent; });
+    bool agents = std::ranges::any_of(
+        left, [](const Leftover& process) { return process.kind == Leftover::Kind::agent; });
     for (const Leftover& process : left) {
         if (process.kind == Leftover::Kind::agent) ::kill(process.pid, SIGTERM);
         if (process.kind == Leftover::Kind::postmaster && !agents) ::kill(process.pid, SIGINT);
     }
 }
 
-bool anything_runs(const Directory& directory) { return lock_holder(directory.lock()) || !processes_of(directory.path()).empty(); }
+bool anything_runs(const Directory& directory) {
+    return lock_holder(directory.lock()) || !processes_of(directory.path()).empty();
+}
 
 // Gives whether everything has ended.
 bool wait_for_the_end(const Directory& directory) {
@@ -73,9 +77,11 @@ Status stop(const Directory& directory, const User& owner) {
     ask_to_stop(directory);
     if (!wait_for_the_end(directory)) {
         std::string pids;
-        for (const Leftover& process : processes_of(directory.path())) pids += fmt::format(" {}", process.pid);
-        return fail(ErrorCode::timeout, fmt::format("cannot stop the cluster in {} within {}: these processes still run:{}",
-                                                    directory.path().string(), to_text(kPatience), pids));
+        for (const Leftover& process : processes_of(directory.path()))
+            pids += fmt::format(" {}", process.pid);
+        return fail(ErrorCode::timeout,
+                    fmt::format("cannot stop the cluster in {} within {}: these processes still run:{}",
+                                directory.path().string(), to_text(kPatience), pids));
     }
     auto description = directory.description();
     auto count = description ? description->members.size() : 0;
@@ -106,7 +112,9 @@ int down_main(std::span<const std::string> args) {
     fs::path dir = fs::absolute(options->dir.empty() ? default_dir() : options->dir).lexically_normal();
     Directory directory(dir.has_filename() ? dir : dir.parent_path());
     if (directory.kind() != Directory::Kind::ours)
-        return failed(fmt::format("there is no cluster in {} (no cluster.json); --dir names another directory", directory.path().string()));
+        return failed(
+            fmt::format("there is no cluster in {} (no cluster.json); --dir names another directory",
+                        directory.path().string()));
     auto owner = owner_of(directory.path());
     if (!owner) return failed(owner.error().message);
     if (auto stopped = stop(directory, *owner); !stopped) return failed(stopped.error().message);

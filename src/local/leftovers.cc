@@ -18,7 +18,9 @@ Leftover::Kind kind_of(const std::vector<std::string>& words) {
     return Leftover::Kind::other;
 }
 
-bool is_part_of_a_member(Leftover::Kind kind) { return kind != Leftover::Kind::other; }
+bool is_part_of_a_member(Leftover::Kind kind) {
+    return kind != Leftover::Kind::other;
+}
 
 }  // namespace
 
@@ -32,7 +34,8 @@ std::vector<Leftover> processes_of(const std::filesystem::path& dir) {
         auto text = read_file(it->path() / "cmdline");
         if (!text || text->empty()) continue;
         auto words = split(*text, '\0');
-        bool names_it = std::ranges::any_of(words, [&](const std::string& word) { return word.starts_with(below); });
+        bool names_it =
+            std::ranges::any_of(words, [&](const std::string& word) { return word.starts_with(below); });
         if (names_it && is_part_of_a_member(kind_of(words))) found.push_back({pid_t(*pid), kind_of(words)});
     }
     return found;

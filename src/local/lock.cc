@@ -5,10 +5,9 @@
 #include <fstream>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "base/text.h"
 #include "local/directory.h"
@@ -39,8 +38,10 @@ Result<UpLock> UpLock::take(const std::filesystem::path& file, const User& owner
     if (owner.change && ::fchown(lock.fd_, owner.uid, owner.gid) != 0)
         return fail(fmt::format("cannot change the owner of {}: {}", file.string(), std::strerror(errno)));
     if (::flock(lock.fd_, LOCK_EX | LOCK_NB) != 0)
-        return fail(ErrorCode::conflict, fmt::format("{} is up already (pid {}); `pgherd down --dir {}` stops it", file.parent_path().string(),
-                                                     read_holder(file).pid, file.parent_path().string()));
+        return fail(
+            ErrorCode::conflict,
+            fmt::format("{} is up already (pid {}); `pgherd down --dir {}` stops it",
+                        file.parent_path().string(), read_holder(file).pid, file.parent_path().string()));
     return lock;
 }
 
@@ -72,6 +73,8 @@ std::optional<std::uint64_t> process_start(pid_t pid) {
     return start ? std::optional(*start) : std::nullopt;
 }
 
-bool is_alive(const Holder& holder) { return holder.pid > 0 && process_start(holder.pid) == holder.started; }
+bool is_alive(const Holder& holder) {
+    return holder.pid > 0 && process_start(holder.pid) == holder.started;
+}
 
 }  // namespace pgherd::local

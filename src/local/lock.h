@@ -1,4 +1,5 @@
-// The lock of a running `up` on its directory, with its pid, so that there is at most one and `down` finds it.
+// The lock of a running `up` on its directory, with its pid, so that there is at most one and `down` finds
+// it.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +16,12 @@ namespace pgherd::local {
 
 struct Holder {
     pid_t pid = 0;
-    std::uint64_t started = 0;  // /proc/<pid>/stat field 22: a pid that was given to another process does not count
+    std::uint64_t started =
+        0;  // /proc/<pid>/stat field 22: a pid that was given to another process does not count
 };
 
 class UpLock {
- public:
+  public:
     UpLock() = default;
     UpLock(UpLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
     UpLock& operator=(UpLock&& other) noexcept;
@@ -30,7 +32,7 @@ class UpLock {
     // Writes this process in. A lock survives a fork; the parent just forgets it.
     Status sign() const;
 
- private:
+  private:
     explicit UpLock(int fd) : fd_(fd) {}
     int fd_ = -1;
 };

@@ -7,11 +7,10 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 namespace pgherd::local {
 
@@ -28,14 +27,16 @@ std::vector<char*> agent_environment() {
     std::vector<char*> kept;
     for (char** entry = environ; *entry; ++entry) {
         std::string_view text(*entry);
-        if (!text.starts_with("PATRONI_") && !text.starts_with("PGHERD_") && !text.starts_with("PG")) kept.push_back(*entry);
+        if (!text.starts_with("PATRONI_") && !text.starts_with("PGHERD_") && !text.starts_with("PG"))
+            kept.push_back(*entry);
     }
     kept.push_back(nullptr);
     return kept;
 }
 
 // Only calls that are allowed between fork and exec of a program with threads.
-[[noreturn]] void become_agent(pid_t parent, const char* working_directory, const char* log, char* const* arguments, char* const* environment) {
+[[noreturn]] void become_agent(pid_t parent, const char* working_directory, const char* log,
+                               char* const* arguments, char* const* environment) {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(0);
@@ -45,7 +46,8 @@ std::vector<char*> agent_environment() {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     int null = ::open("/dev/null", O_RDONLY);
     int output = ::open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    bool ready = null >= 0 && output >= 0 && ::dup2(null, 0) >= 0 && ::dup2(output, 1) >= 0 && ::dup2(output, 2) >= 0;
+    bool ready =
+        null >= 0 && output >= 0 && ::dup2(null, 0) >= 0 && ::dup2(output, 1) >= 0 && ::dup2(output, 2) >= 0;
     if (null > 2) ::close(null);
     if (output > 2) ::close(output);
     if (ready && ::chdir(working_directory) == 0) ::execve("/proc/self/exe", arguments, environment);
@@ -59,9 +61,14 @@ std::string describe(int status) {
 
 }  // namespace
 
-MemberProcess::MemberProcess(Clock& clock, const Directory& directory, std::string name, std::function<void()> changed)
-    : clock_(clock), name_(std::move(name)), config_(directory.agent_file(name_)), log_(directory.agent_log(name_)),
-      working_directory_(directory.member(name_)), changed_(std::move(changed)) {}
+MemberProcess::MemberProcess(Clock& clock, const Directory& directory, std::string name,
+                             std::function<void()> changed)
+    : clock_(clock),
+      name_(std::move(name)),
+      config_(directory.agent_file(name_)),
+      log_(directory.agent_log(name_)),
+      working_directory_(directory.member(name_)),
+      changed_(std::move(changed)) {}
 
 void MemberProcess::start() {
     std::string program = "pgherd", command = "agent";
@@ -70,7 +77,8 @@ void MemberProcess::start() {
     pid_t parent = ::getpid();
     started_ = clock_.now();
     pid_ = ::fork();
-    if (pid_ == 0) become_agent(parent, working_directory_.c_str(), log_.c_str(), arguments.data(), environment.data());
+    if (pid_ == 0)
+        become_agent(parent, working_directory_.c_str(), log_.c_str(), arguments.data(), environment.data());
     trouble_.clear();
     if (pid_ < 0) {
         trouble_ = fmt::format("cannot start its agent: {}", std::strerror(errno));

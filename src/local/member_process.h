@@ -1,7 +1,8 @@
-// One member's agent as a child process: `pgherd agent DIR/<member>/agent.yml`, started again when it ends by itself.
+// One member's agent as a child process: `pgherd agent DIR/<member>/agent.yml`, started again when it ends by
+// itself.
 //
-// The child gets a process group of its own (Ctrl-C on the terminal is for us alone), writes to its log, and is told to end
-// when this process dies.
+// The child gets a process group of its own (Ctrl-C on the terminal is for us alone), writes to its log, and
+// is told to end when this process dies.
 #pragma once
 
 #include <functional>
@@ -15,7 +16,7 @@
 namespace pgherd::local {
 
 class MemberProcess {
- public:
+  public:
     // `changed`: it has ended, or was started again.
     MemberProcess(Clock& clock, const Directory& directory, std::string name, std::function<void()> changed);
 
@@ -32,7 +33,7 @@ class MemberProcess {
     // Why it does not run, for people; empty while it runs.
     const std::string& trouble() const { return trouble_; }
 
- private:
+  private:
     void start_again_later();
 
     Clock& clock_;

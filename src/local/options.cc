@@ -2,9 +2,8 @@
 
 #include <cstdlib>
 
-#include <unistd.h>
-
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -13,11 +12,14 @@ namespace pgherd::local {
 const char* const kUpHelp =
     "usage: pgherd up [OPTIONS]\n"
     "\n"
-    "Starts a PostgreSQL cluster on this machine and shows it; Ctrl-C stops it. The next `pgherd up` finds the data.\n"
+    "Starts a PostgreSQL cluster on this machine and shows it; Ctrl-C stops it. The next `pgherd up` finds "
+    "the data.\n"
     "\n"
     "  --members N         number of members, 1 to 9 (default 3)\n"
-    "  --dir DIR           where everything is kept (default $PGHERD_DIR or ~/.pgherd/default, for root /var/lib/pgherd/default)\n"
-    "  --port P[,P…]       PostgreSQL's first port, or one for each member (default: from 5432 on, the next free ones)\n"
+    "  --dir DIR           where everything is kept (default $PGHERD_DIR or ~/.pgherd/default, for root "
+    "/var/lib/pgherd/default)\n"
+    "  --port P[,P…]       PostgreSQL's first port, or one for each member (default: from 5432 on, the next "
+    "free ones)\n"
     "  --rest-port P[,P…]  the same for the REST API (default: from 8008 on)\n"
     "  --postgres-bin DIR  PostgreSQL's programs (default: the newest below /usr/lib/postgresql)\n"
     "  --detach            return when the cluster is healthy and leave it running; `pgherd down` stops it\n"
@@ -41,7 +43,7 @@ constexpr int kMostMembers = 9;
 
 // Walks over "--name value", "--name=value" and "--flag".
 class Arguments {
- public:
+  public:
     explicit Arguments(std::span<const std::string> args) : args_(args) {}
 
     bool next() {
@@ -59,10 +61,12 @@ class Arguments {
         if (at_ == args_.size()) return fail(ErrorCode::invalid, name_ + " needs a value");
         return args_[at_++];
     }
-    Error unknown() const { return {ErrorCode::invalid, fmt::format("there is no option \"{}\"", name_), {}}; }
+    Error unknown() const {
+        return {ErrorCode::invalid, fmt::format("there is no option \"{}\"", name_), {}};
+    }
     bool has_unused_value() const { return attached_.has_value(); }
 
- private:
+  private:
     std::span<const std::string> args_;
     std::size_t at_ = 0;
     std::string name_;
@@ -74,9 +78,11 @@ Result<std::vector<std::uint16_t>> parse_ports(const std::string& option, const 
     for (const std::string& part : split(text, ',')) {
         auto port = parse_int(trim(part));
         if (!port || *port < 1 || *port > 65535)
-            return fail(ErrorCode::invalid, fmt::format("{}: \"{}\" is no port (expected 1 to 65535)", option, part));
+            return fail(ErrorCode::invalid,
+                        fmt::format("{}: \"{}\" is no port (expected 1 to 65535)", option, part));
         for (std::uint16_t other : ports)
-            if (other == *port) return fail(ErrorCode::invalid, fmt::format("{}: port {} is named twice", option, other));
+            if (other == *port)
+                return fail(ErrorCode::invalid, fmt::format("{}: port {} is named twice", option, other));
         ports.push_back(std::uint16_t(*port));
     }
     return ports;
@@ -96,7 +102,8 @@ Status read_up_option(Arguments& arguments, UpOptions& options) {
         PGHERD_TRY(std::string text, arguments.value());
         auto number = parse_int(text);
         if (!number || *number < 1 || *number > kMostMembers)
-            return fail(ErrorCode::invalid, fmt::format("--members: \"{}\" is not between 1 and {}", text, kMostMembers));
+            return fail(ErrorCode::invalid,
+                        fmt::format("--members: \"{}\" is not between 1 and {}", text, kMostMembers));
         options.members = int(*number);
     } else if (name == "--port" || name == "--rest-port") {
         PGHERD_TRY(std::string text, arguments.value());
@@ -119,7 +126,8 @@ Result<UpOptions> parse_up(std::span<const std::string> args) {
     UpOptions options;
     for (Arguments arguments(args); arguments.next();) {
         PGHERD_CHECK(read_up_option(arguments, options));
-        if (arguments.has_unused_value()) return fail(ErrorCode::invalid, arguments.name() + " takes no value");
+        if (arguments.has_unused_value())
+            return fail(ErrorCode::invalid, arguments.name() + " takes no value");
     }
     return options;
 }

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 #include <optional>
-#include <utility>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -14,9 +14,10 @@
 namespace pgherd::local {
 
 struct UpOptions {
-    std::string dir;                        // empty = the default one
-    std::optional<int> members;             // 1..9
-    std::vector<std::uint16_t> ports;       // one = the first of a block; as many as members otherwise; empty = choose
+    std::string dir;             // empty = the default one
+    std::optional<int> members;  // 1..9
+    std::vector<std::uint16_t>
+        ports;  // one = the first of a block; as many as members otherwise; empty = choose
     std::vector<std::uint16_t> rest_ports;  // likewise
     std::string postgres_bin;               // empty = search
     bool detach = false;
@@ -36,7 +37,8 @@ Result<DownOptions> parse_down(std::span<const std::string> args);
 extern const char* const kUpHelp;
 extern const char* const kDownHelp;
 
-// $PGHERD_DIR, or ~/.pgherd/default; for root, whose home PostgreSQL's user cannot enter, /var/lib/pgherd/default.
+// $PGHERD_DIR, or ~/.pgherd/default; for root, whose home PostgreSQL's user cannot enter,
+// /var/lib/pgherd/default.
 std::string default_dir();
 
 }  // namespace pgherd::local

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include <unistd.h>
-
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "eventloop/system_random.h"
@@ -23,24 +22,30 @@ constexpr std::uint16_t kRestPort = 8008;
 // struct sockaddr_un has 108 bytes; PostgreSQL adds "/.s.PGSQL.65535" and for its lock ".lock".
 constexpr std::size_t kLongestSocketDir = 107 - 20;
 
-bool has_postgres(const fs::path& bin) { return ::access((bin / "postgres").c_str(), X_OK) == 0 && ::access((bin / "initdb").c_str(), X_OK) == 0; }
+bool has_postgres(const fs::path& bin) {
+    return ::access((bin / "postgres").c_str(), X_OK) == 0 && ::access((bin / "initdb").c_str(), X_OK) == 0;
+}
 
 std::string newest_debian() {
     std::pair<std::int64_t, std::string> newest{0, ""};
     std::error_code ignored;
     for (fs::directory_iterator it("/usr/lib/postgresql", ignored), end; it != end; it.increment(ignored)) {
         auto major = parse_int(it->path().filename().string());
-        if (major && has_postgres(it->path() / "bin")) newest = std::max(newest, {*major, (it->path() / "bin").string()});
+        if (major && has_postgres(it->path() / "bin"))
+            newest = std::max(newest, {*major, (it->path() / "bin").string()});
     }
     return newest.second;
 }
 
 // A member keeps its name and ports; new ones get the next number.
-Result<Description> plan_members(const UpOptions& options, const Description& before, std::vector<std::string>& remarks) {
+Result<Description> plan_members(const UpOptions& options, const Description& before,
+                                 std::vector<std::string>& remarks) {
     int had = int(before.members.size());
     int count = options.members.value_or(had > 0 ? had : kUsualMembers);
     if (count < had)
-        return fail(ErrorCode::invalid, fmt::format("--members: the cluster has {} members already, and `up` takes none away", had));
+        return fail(
+            ErrorCode::invalid,
+            fmt::format("--members: the cluster has {} members already, and `up` takes none away", had));
     PortWish postgres{"--port", options.ports, {}, kPostgresPort};
     PortWish rest{"--rest-port", options.rest_ports, {}, kRestPort};
     for (const LocalMember& member : before.members) {
@@ -63,12 +68,17 @@ Result<Description> plan_members(const UpOptions& options, const Description& be
 Status check_path(const Plan& plan) {
     const fs::path& dir = plan.directory.path();
     if (auto barrier = unreachable_part(plan.user, dir))
-        return fail(ErrorCode::denied, fmt::format("PostgreSQL runs as user {} here, who cannot enter {}; choose another directory, for instance "
-                                                   "--dir /var/lib/pgherd/{}", plan.user.name.empty() ? "(you)" : plan.user.name, barrier->string(),
-                                                   dir.filename().string()));
+        return fail(ErrorCode::denied, fmt::format("PostgreSQL runs as user {} here, who cannot enter {}; "
+                                                   "choose another directory, for instance "
+                                                   "--dir /var/lib/pgherd/{}",
+                                                   plan.user.name.empty() ? "(you)" : plan.user.name,
+                                                   barrier->string(), dir.filename().string()));
     if (plan.directory.sockets().string().size() > kLongestSocketDir)
-        return fail(ErrorCode::invalid, fmt::format("{} is too long for PostgreSQL's sockets, which allow {} characters; choose a shorter --dir",
-                                                    dir.string(), kLongestSocketDir - 4));
+        return fail(
+            ErrorCode::invalid,
+            fmt::format(
+                "{} is too long for PostgreSQL's sockets, which allow {} characters; choose a shorter --dir",
+                dir.string(), kLongestSocketDir - 4));
     return {};
 }
 
@@ -77,14 +87,18 @@ Status check_path(const Plan& plan) {
 Result<std::string> find_postgres(const std::string& wanted) {
     if (!wanted.empty()) {
         if (has_postgres(wanted)) return fs::absolute(wanted).string();
-        return fail(ErrorCode::not_found, fmt::format("--postgres-bin: there is no PostgreSQL server (postgres, initdb) in {}", wanted));
+        return fail(
+            ErrorCode::not_found,
+            fmt::format("--postgres-bin: there is no PostgreSQL server (postgres, initdb) in {}", wanted));
     }
     if (auto found = newest_debian(); !found.empty()) return found;
     const char* path = std::getenv("PATH");
     for (const std::string& bin : split(path ? path : "", ':'))
         if (!bin.empty() && has_postgres(bin)) return bin;
-    return fail(ErrorCode::not_found, "cannot find PostgreSQL: no server below /usr/lib/postgresql or on PATH; `apt install postgresql-15` "
-                                      "installs one, --postgres-bin names one");
+    return fail(
+        ErrorCode::not_found,
+        "cannot find PostgreSQL: no server below /usr/lib/postgresql or on PATH; `apt install postgresql-15` "
+        "installs one, --postgres-bin names one");
 }
 
 Result<Plan> make_plan(const UpOptions& options) {
@@ -99,8 +113,11 @@ Result<Plan> make_plan(const UpOptions& options) {
         case Directory::Kind::absent:
         case Directory::Kind::empty: break;
         case Directory::Kind::foreign:
-            return fail(ErrorCode::invalid, fmt::format("{} is not empty and no pgherd directory (it has no cluster.json); choose another --dir",
-                                                        plan.directory.path().string()));
+            return fail(
+                ErrorCode::invalid,
+                fmt::format(
+                    "{} is not empty and no pgherd directory (it has no cluster.json); choose another --dir",
+                    plan.directory.path().string()));
         case Directory::Kind::ours: {
             plan.fresh = false;
             PGHERD_TRY(plan.user, owner_of(plan.directory.path()));

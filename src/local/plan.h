@@ -24,8 +24,8 @@ struct Plan {
 
 // Leaves no trace when it fails.
 Result<Plan> make_plan(const UpOptions& options);
-// The directory as planned, everything in it rendered; the lock is held afterwards. This process is the plan's user from
-// then on.
+// The directory as planned, everything in it rendered; the lock is held afterwards. This process is the
+// plan's user from then on.
 Status carry_out(Plan& plan);
 
 // `wanted` when given; otherwise the newest below /usr/lib/postgresql, otherwise the one on PATH.

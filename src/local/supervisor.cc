@@ -22,13 +22,15 @@ constexpr std::size_t kTailLines = 12;
 constexpr int kHopeless = 3;  // an agent that ended this often before the cluster was ever healthy
 
 std::string time_of_day(WallTime time) {
-    auto seconds = std::chrono::system_clock::to_time_t(std::chrono::time_point_cast<std::chrono::system_clock::duration>(time));
+    auto seconds = std::chrono::system_clock::to_time_t(
+        std::chrono::time_point_cast<std::chrono::system_clock::duration>(time));
     return fmt::format("{:%H:%M:%S}", fmt::localtime(seconds));
 }
 
 ClusterView parse(const Snapshot& snapshot) {
     std::map<std::string, StoredRecord> records;
-    for (const auto& [key, record] : snapshot.records) records[key] = {record.value, record.modified, record.lease};
+    for (const auto& [key, record] : snapshot.records)
+        records[key] = {record.value, record.modified, record.lease};
     return parse_cluster(snapshot.revision, records);
 }
 
@@ -38,12 +40,14 @@ Supervisor::Supervisor(const Plan& plan, Duration timeout, Display& display, Set
     : plan_(plan), timeout_(timeout), display_(display), settled_(std::move(settled)) {}
 
 int Supervisor::run() {
-    signals_ = std::make_unique<Signals>(loop_, std::vector{SIGINT, SIGTERM, SIGHUP, SIGCHLD}, [this](int number) { handle_signal(number); });
+    signals_ = std::make_unique<Signals>(loop_, std::vector{SIGINT, SIGTERM, SIGHUP, SIGCHLD},
+                                         [this](int number) { handle_signal(number); });
     started_ = loop_.clock().now();
-    event(fmt::format("starting {} member{} in {}", plan_.description.members.size(), plan_.description.members.size() == 1 ? "" : "s",
-                      plan_.directory.path().string()));
+    event(fmt::format("starting {} member{} in {}", plan_.description.members.size(),
+                      plan_.description.members.size() == 1 ? "" : "s", plan_.directory.path().string()));
     for (const LocalMember& member : plan_.description.members)
-        processes_.push_back(std::make_unique<MemberProcess>(loop_.clock(), plan_.directory, member.name, [this] { refresh(); }));
+        processes_.push_back(std::make_unique<MemberProcess>(loop_.clock(), plan_.directory, member.name,
+                                                             [this] { refresh(); }));
     for (auto& process : processes_) process->start();
     deadline_ = loop_.clock().call_at(started_ + timeout_, [this] {
         if (!was_settled_) settle(why_not_healthy());
@@ -84,13 +88,19 @@ void Supervisor::refresh() {
         if (!before.empty()) event(line);
     bool healthy = is_healthy(members_);
     if (healthy && !was_healthy_ && !stopping_)
-        event(was_settled_ ? "healthy again" : fmt::format("healthy after {}", to_text(loop_.clock().now() - started_)));
+        event(was_settled_ ? "healthy again"
+                           : fmt::format("healthy after {}", to_text(loop_.clock().now() - started_)));
     was_healthy_ = healthy;
     if (healthy && !was_settled_) settle({});
-    bool hopeless = std::ranges::any_of(processes_, [](const auto& process) { return process->failures() >= kHopeless; });
+    bool hopeless =
+        std::ranges::any_of(processes_, [](const auto& process) { return process->failures() >= kHopeless; });
     if (hopeless && !was_settled_ && !stopping_) settle(why_not_healthy());
-    display_.show({fmt::format("pgherd: cluster \"{}\" in {}", plan_.description.scope, plan_.directory.path().string()), status_text(), members_,
-                   {events_.begin(), events_.end()}, hints()});
+    display_.show({fmt::format("pgherd: cluster \"{}\" in {}", plan_.description.scope,
+                               plan_.directory.path().string()),
+                   status_text(),
+                   members_,
+                   {events_.begin(), events_.end()},
+                   hints()});
 }
 
 void Supervisor::settle(std::string why_not) {
@@ -103,7 +113,8 @@ void Supervisor::settle(std::string why_not) {
 }
 
 std::string Supervisor::why_not_healthy() {
-    std::string why = fmt::format("not healthy after {}: {}", to_text(loop_.clock().now() - started_), what_is_missing(members_));
+    std::string why = fmt::format("not healthy after {}: {}", to_text(loop_.clock().now() - started_),
+                                  what_is_missing(members_));
     for (const MemberView& member : members_) {
         if (member.state == "streaming" || (member.role == "leader" && member.state == "running")) continue;
         auto log = plan_.directory.agent_log(member.name);
@@ -114,7 +125,8 @@ std::string Supervisor::why_not_healthy() {
     return why;
 }
 
-// --- the end -----------------------------------------------------------------------------------------------------------
+// --- the end
+// -----------------------------------------------------------------------------------------------------------
 
 void Supervisor::stop() {
     if (!std::exchange(stopping_, true)) event("stopping");
@@ -141,7 +153,8 @@ void Supervisor::stop_next() {
     loop_.stop();
 }
 
-// --- texts -------------------------------------------------------------------------------------------------------------
+// --- texts
+// -------------------------------------------------------------------------------------------------------------
 
 void Supervisor::event(const std::string& text) {
     std::string line = time_of_day(loop_.clock().wall()) + " " + text;
@@ -160,8 +173,9 @@ std::string Supervisor::status_text() const {
 
 std::vector<std::string> Supervisor::hints() const {
     std::string dir = plan_.directory.path().string();
-    return {"connect:  " + psql_line(plan_.directory, plan_.description), fmt::format("inspect:  pgherd ctl --dir {} list", dir),
-            fmt::format("logs:     {}/*/*.log", dir), fmt::format("stop:     Ctrl-C, or pgherd down --dir {}", dir)};
+    return {"connect:  " + psql_line(plan_.directory, plan_.description),
+            fmt::format("inspect:  pgherd ctl --dir {} list", dir), fmt::format("logs:     {}/*/*.log", dir),
+            fmt::format("stop:     Ctrl-C, or pgherd down --dir {}", dir)};
 }
 
 }  // namespace pgherd::local

@@ -1,7 +1,8 @@
 // Runs the agents of a local cluster until it is told to stop, and shows what the store says of them.
 //
-// Reads the store through its port and writes nothing there: the agents elect among themselves. On SIGTERM, SIGINT or SIGHUP
-// the standbys stop first, all at once, and the leader last, so that nobody takes over in between.
+// Reads the store through its port and writes nothing there: the agents elect among themselves. On SIGTERM,
+// SIGINT or SIGHUP the standbys stop first, all at once, and the leader last, so that nobody takes over in
+// between.
 #pragma once
 
 #include <deque>
@@ -20,16 +21,16 @@
 namespace pgherd::local {
 
 class Supervisor {
- public:
-    // `settled`: the cluster has become healthy (empty text), or has not within the time, and why. Called once; gives
-    // whether to go on.
+  public:
+    // `settled`: the cluster has become healthy (empty text), or has not within the time, and why. Called
+    // once; gives whether to go on.
     using Settled = std::function<bool(const std::string& why_not)>;
     Supervisor(const Plan& plan, Duration timeout, Display& display, Settled settled);
 
     // Gives the exit code.
     int run();
 
- private:
+  private:
     void seen(Result<SnapshotPtr> result);
     void handle_signal(int number);
     void refresh();

@@ -5,11 +5,10 @@
 #include <fstream>
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "base/text.h"
 
@@ -18,8 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The socket's inode of a listener, from /proc/net/tcp: columns are blank separated, "0100007F:1538" is the address and
-// 0A the state of listening.
+// The socket's inode of a listener, from /proc/net/tcp: columns are blank separated, "0100007F:1538" is the
+// address and 0A the state of listening.
 std::string listening_inode(const char* table, std::uint16_t port) {
     std::ifstream file(table);
     std::string suffix = fmt::format(":{:04X}", port);
@@ -42,7 +41,8 @@ bool holds_socket(const fs::path& process, const std::string& inode) {
 
 std::string describe_busy(std::uint16_t port) {
     std::string holder = port_holder(port);
-    return holder.empty() ? fmt::format("port {} is in use", port) : fmt::format("port {} is in use by {}", port, holder);
+    return holder.empty() ? fmt::format("port {} is in use", port)
+                          : fmt::format("port {} is in use by {}", port, holder);
 }
 
 std::vector<std::uint16_t> block(std::uint16_t first, int count) {
@@ -51,18 +51,23 @@ std::vector<std::uint16_t> block(std::uint16_t first, int count) {
     return ports;
 }
 
-std::optional<std::uint16_t> first_busy(const std::vector<std::uint16_t>& ports, const std::vector<std::uint16_t>& avoid) {
-    auto busy = std::ranges::find_if(ports, [&](std::uint16_t port) { return std::ranges::count(avoid, port) || !port_is_free(port); });
+std::optional<std::uint16_t> first_busy(const std::vector<std::uint16_t>& ports,
+                                        const std::vector<std::uint16_t>& avoid) {
+    auto busy = std::ranges::find_if(
+        ports, [&](std::uint16_t port) { return std::ranges::count(avoid, port) || !port_is_free(port); });
     return busy == ports.end() ? std::nullopt : std::optional(*busy);
 }
 
 Result<PortChoice> check_given(const PortWish& wish, int count, const std::vector<std::uint16_t>& avoid) {
     auto ports = wish.given.size() == 1 ? block(wish.given[0], count) : wish.given;
     if (int(ports.size()) != count)
-        return fail(ErrorCode::invalid, fmt::format("{}: {} ports for {} members", wish.option, ports.size(), count));
+        return fail(ErrorCode::invalid,
+                    fmt::format("{}: {} ports for {} members", wish.option, ports.size(), count));
     for (std::uint16_t port : ports)
-        if (std::ranges::count(avoid, port)) return fail(ErrorCode::invalid, fmt::format("{}: port {} is named twice", wish.option, port));
-    if (auto busy = first_busy(ports, {})) return fail(ErrorCode::conflict, fmt::format("{}: {}", wish.option, describe_busy(*busy)));
+        if (std::ranges::count(avoid, port))
+            return fail(ErrorCode::invalid, fmt::format("{}: port {} is named twice", wish.option, port));
+    if (auto busy = first_busy(ports, {}))
+        return fail(ErrorCode::conflict, fmt::format("{}: {}", wish.option, describe_busy(*busy)));
     return PortChoice{ports, {}};
 }
 
@@ -104,16 +109,19 @@ Result<PortChoice> choose_ports(const PortWish& wish, int count, const std::vect
         if (++next; !std::ranges::count(usual, next)) usual.push_back(next);
     auto busy = first_busy(usual, avoid);
     if (!busy) return PortChoice{usual, {}};
-    std::string why = std::ranges::count(avoid, *busy) ? fmt::format("port {} is needed twice", *busy) : describe_busy(*busy);
+    std::string why = std::ranges::count(avoid, *busy) ? fmt::format("port {} is needed twice", *busy)
+                                                       : describe_busy(*busy);
     for (std::uint16_t first = wish.first; first + count <= 65535; ++first) {
         auto ports = block(first, count);
         if (auto taken = first_busy(ports, avoid)) {
             first = *taken;
             continue;
         }
-        return PortChoice{ports, fmt::format("{}, so it is {} to {} ({} chooses others)", why, ports.front(), ports.back(), wish.option)};
+        return PortChoice{ports, fmt::format("{}, so it is {} to {} ({} chooses others)", why, ports.front(),
+                                             ports.back(), wish.option)};
     }
-    return fail(ErrorCode::unavailable, fmt::format("there are no {} free ports from {} on", count, wish.first));
+    return fail(ErrorCode::unavailable,
+                fmt::format("there are no {} free ports from {} on", count, wish.first));
 }
 
 }  // namespace pgherd::local

@@ -5,10 +5,9 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "local/local.h"
 #include "local/supervisor.h"
@@ -24,10 +23,11 @@ int failed(const Error& error, int code = 1) {
 int run_in_foreground(Plan& plan, const UpOptions& options) {
     if (auto ready = carry_out(plan); !ready) return failed(ready.error());
     if (auto signed_ = plan.lock.sign(); !signed_) return failed(signed_.error());
-    auto display = ::isatty(STDOUT_FILENO) ? terminal_display(STDOUT_FILENO) : line_display([](const std::string& line) {
-        fmt::print("{}\n", line);
-        std::fflush(stdout);
-    });
+    auto display =
+        ::isatty(STDOUT_FILENO) ? terminal_display(STDOUT_FILENO) : line_display([](const std::string& line) {
+            fmt::print("{}\n", line);
+            std::fflush(stdout);
+        });
     Supervisor supervisor(plan, options.timeout, *display, [](const std::string& why_not) {
         if (!why_not.empty()) fmt::print(stderr, "pgherd up: {}\n(still trying; Ctrl-C stops)\n", why_not);
         return true;
@@ -35,13 +35,14 @@ int run_in_foreground(Plan& plan, const UpOptions& options) {
     return supervisor.run();
 }
 
-// --- detached ----------------------------------------------------------------------------------------------------------
+// --- detached
+// ----------------------------------------------------------------------------------------------------------
 
 // What the daemon tells the caller: lines that begin with one of these.
 enum Tag : char { kLine = '+', kWhyNot = '!', kDone = '=' };
 
 class Caller {
- public:
+  public:
     explicit Caller(int fd) : fd_(fd) {}
     // Every line of the text gets the tag.
     void tell(Tag tag, std::string_view text) {
@@ -58,14 +59,15 @@ class Caller {
         if (fd_ >= 0) ::close(std::exchange(fd_, -1));
     }
 
- private:
+  private:
     int fd_;
 };
 
 bool redirect_to(const std::string& log) {
     int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    bool ok = null >= 0 && output >= 0 && ::dup2(null, 0) >= 0 && ::dup2(output, 1) >= 0 && ::dup2(output, 2) >= 0;
+    bool ok =
+        null >= 0 && output >= 0 && ::dup2(null, 0) >= 0 && ::dup2(output, 1) >= 0 && ::dup2(output, 2) >= 0;
     ::close(null);
     ::close(output);
     return ok;
@@ -123,7 +125,9 @@ int run_detached(Plan& plan, const UpOptions& options) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return failed({ErrorCode::failed, std::strerror(errno), {}});
     pid_t daemon = ::fork();
-    if (daemon < 0) return failed({ErrorCode::failed, fmt::format("cannot start a process: {}", std::strerror(errno)), {}});
+    if (daemon < 0)
+        return failed(
+            {ErrorCode::failed, fmt::format("cannot start a process: {}", std::strerror(errno)), {}});
     if (daemon > 0) {
         ::close(ends[1]);
         return follow(ends[0]);
@@ -139,7 +143,8 @@ int run_detached(Plan& plan, const UpOptions& options) {
 
 int up_main(std::span<const std::string> args) {
     auto options = parse_up(args);
-    if (!options) return failed({ErrorCode::invalid, options.error().message + "; see `pgherd up --help`", {}}, 2);
+    if (!options)
+        return failed({ErrorCode::invalid, options.error().message + "; see `pgherd up --help`", {}}, 2);
     if (options->help) {
         fmt::print("{}", kUpHelp);
         return 0;

@@ -1,5 +1,5 @@
-// Who the cluster runs as: this user, or, for root, the user `postgres`, because PostgreSQL refuses to run as root and
-// nothing else of a local cluster needs to.
+// Who the cluster runs as: this user, or, for root, the user `postgres`, because PostgreSQL refuses to run as
+// root and nothing else of a local cluster needs to.
 #pragma once
 
 #include <filesystem>
@@ -29,19 +29,19 @@ Result<User> owner_of(const std::filesystem::path& path);
 Status become(const User& user);
 // While it lives, this process acts as the user. Single-threaded programs only.
 class ActingAs {
- public:
+  public:
     explicit ActingAs(const User& user);
     ~ActingAs();
     ActingAs(const ActingAs&) = delete;
     ActingAs& operator=(const ActingAs&) = delete;
 
- private:
+  private:
     bool changed_;
     std::vector<gid_t> groups_;
 };
 
-// The outermost directory on the way to `path` (itself included) that the user cannot enter; those that do not exist count
-// as fine.
+// The outermost directory on the way to `path` (itself included) that the user cannot enter; those that do
+// not exist count as fine.
 std::optional<std::filesystem::path> unreachable_part(const User& user, const std::filesystem::path& path);
 
 }  // namespace pgherd::local

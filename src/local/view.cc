@@ -18,7 +18,8 @@ std::string role_of(const ClusterView& cluster, const Member& member) {
 
 std::string state_of(const ClusterView& cluster, const Member& member) {
     bool leads = cluster.led_by(member.name);
-    if (leads && member.running() && member.role != Role::primary && member.role != Role::standby_leader) return "being promoted";
+    if (leads && member.running() && member.role != Role::primary && member.role != Role::standby_leader)
+        return "being promoted";
     if (!leads && member.running() && member.role == Role::primary) return "running as primary";
     if (!leads && member.running() && !member.replication_state.empty()) return member.replication_state;
     return std::string(to_string(member.state));
@@ -58,7 +59,9 @@ std::vector<MemberView> describe_members(const Description& description, const C
     return members;
 }
 
-bool is_healthy(const std::vector<MemberView>& members) { return what_is_missing(members).empty(); }
+bool is_healthy(const std::vector<MemberView>& members) {
+    return what_is_missing(members).empty();
+}
 
 std::string what_is_missing(const std::vector<MemberView>& members) {
     auto leads = [](const MemberView& member) { return member.role == "leader"; };
@@ -68,16 +71,20 @@ std::string what_is_missing(const std::vector<MemberView>& members) {
     for (const MemberView& member : members) {
         if (leads(member)) continue;
         if (member.state != "streaming") return fmt::format("{} is {}", member.name, member.state);
-        if (member.timeline != leader->timeline) return fmt::format("{} is on timeline {}", member.name, member.timeline);
+        if (member.timeline != leader->timeline)
+            return fmt::format("{} is on timeline {}", member.name, member.timeline);
     }
     return {};
 }
 
-std::vector<std::string> changes(const std::vector<MemberView>& before, const std::vector<MemberView>& after) {
+std::vector<std::string> changes(const std::vector<MemberView>& before,
+                                 const std::vector<MemberView>& after) {
     std::vector<std::string> lines;
     for (const MemberView& now : after) {
         auto old = std::ranges::find(before, now.name, &MemberView::name);
-        if (old != before.end() && old->role == now.role && old->state == now.state && old->timeline == now.timeline) continue;
+        if (old != before.end() && old->role == now.role && old->state == now.state &&
+            old->timeline == now.timeline)
+            continue;
         std::string line = now.name + ": ";
         if (!now.role.empty()) line += now.role + ", ";
         line += now.state;
@@ -109,8 +116,9 @@ std::string psql_line(const Directory& directory, const Description& description
         for (char c : passfile) quoted.append(c == '\'' || c == '\\' ? "\\" : "").push_back(c);
         passfile = "'" + quoted + "'";
     }
-    return fmt::format("psql \"host={} port={} user=postgres dbname=postgres target_session_attrs=read-write passfile={}\"",
-                       join(hosts, ","), join(ports, ","), passfile);
+    return fmt::format(
+        "psql \"host={} port={} user=postgres dbname=postgres target_session_attrs=read-write passfile={}\"",
+        join(hosts, ","), join(ports, ","), passfile);
 }
 
 std::string render(const View& view, std::size_t width) {
@@ -124,7 +132,8 @@ std::string render(const View& view, std::size_t width) {
     };
     add_row("member", "role", "port", "state", "TL", "lag");
     for (const MemberView& member : view.members)
-        add_row(member.name, member.role, std::to_string(member.port), member.state, member.timeline, member.lag);
+        add_row(member.name, member.role, std::to_string(member.port), member.state, member.timeline,
+                member.lag);
     if (!view.events.empty()) lines.emplace_back();
     for (const std::string& event : view.events) lines.push_back("  " + event);
     if (!view.hints.empty()) lines.emplace_back();

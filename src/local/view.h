@@ -16,7 +16,7 @@ struct MemberView {
     std::string role;   // "leader", "replica", "sync standby"; empty = not there
     std::string state;  // "running", "streaming", "creating replica", …
     std::string timeline;
-    std::string lag;    // of a replica
+    std::string lag;  // of a replica
     bool operator==(const MemberView&) const = default;
 };
 

@@ -1,4 +1,5 @@
-// The configuration of one agent: the local YAML file plus PATRONI_* variables (reference: Patroni 4.1 settings).
+// The configuration of one agent: the local YAML file plus PATRONI_* variables (reference: Patroni 4.1
+// settings).
 #pragma once
 
 #include <map>
@@ -48,10 +49,10 @@ struct StoreConfig {
 
 struct RestApiConfig {
     Endpoint listen{"127.0.0.1", 8008};
-    Endpoint connect_address;  // defaults to listen
-    TlsFiles tls;              // cert_file empty = plain HTTP
+    Endpoint connect_address;            // defaults to listen
+    TlsFiles tls;                        // cert_file empty = plain HTTP
     std::string verify_client = "none";  // none, optional, required
-    std::string username;      // empty = no authentication configured
+    std::string username;                // empty = no authentication configured
     std::string password;
     std::vector<std::string> allowlist;
     bool allowlist_include_members = false;
@@ -76,13 +77,13 @@ struct ReplicaMethod {
 };
 
 struct BootstrapConfig {
-    JsonObject dcs;                        // becomes the dynamic configuration
-    std::vector<std::string> initdb;       // arguments, already in command line form ("--data-checksums")
-    std::string method;                    // empty = initdb
-    std::optional<ReplicaMethod> custom;   // the method's section
+    JsonObject dcs;                       // becomes the dynamic configuration
+    std::vector<std::string> initdb;      // arguments, already in command line form ("--data-checksums")
+    std::string method;                   // empty = initdb
+    std::optional<ReplicaMethod> custom;  // the method's section
     std::map<std::string, std::string> custom_recovery_conf;
     bool custom_keep_existing_recovery_conf = false;
-    std::string post_bootstrap;            // command; gets a connection string
+    std::string post_bootstrap;  // command; gets a connection string
 };
 
 struct PostgresConfig {
@@ -98,11 +99,11 @@ struct PostgresConfig {
     std::string socket_dir;  // first of unix_socket_directories, if set
     Credentials superuser{"postgres", "", {}};
     Credentials replication{"replicator", "", {}};
-    Credentials rewind;      // empty username = the superuser
+    Credentials rewind;  // empty username = the superuser
     bool use_unix_socket = false;
     std::map<std::string, std::string> callbacks;  // on_start, on_stop, on_restart, on_reload, on_role_change
     std::vector<ReplicaMethod> create_replica_methods;  // empty = basebackup
-    std::vector<std::string> basebackup;  // extra arguments
+    std::vector<std::string> basebackup;                // extra arguments
     std::vector<std::string> rewind_options;
     bool remove_data_directory_on_rewind_failure = false;
     bool remove_data_directory_on_diverged_timelines = false;
@@ -114,7 +115,7 @@ struct PostgresConfig {
     std::vector<std::string> pg_hba;
     std::vector<std::string> pg_ident;
     std::map<std::string, std::string> recovery_conf;
-    std::string run_as;      // pgherd: user that Postgres runs as when the agent is root; empty = "postgres"
+    std::string run_as;  // pgherd: user that Postgres runs as when the agent is root; empty = "postgres"
 };
 
 struct WatchdogConfig {

@@ -57,8 +57,8 @@ struct HistoryLine {
     MemberName leader;
 };
 
-// `timeline` (pgherd's own record): the highest timeline number that was ever claimed for a promotion, and by whom. A number
-// is claimed before PostgreSQL uses it, so that no two histories ever have the same.
+// `timeline` (pgherd's own record): the highest timeline number that was ever claimed for a promotion, and by
+// whom. A number is claimed before PostgreSQL uses it, so that no two histories ever have the same.
 struct TimelineClaim {
     Timeline timeline;
     MemberName member;
@@ -69,9 +69,10 @@ struct ClusterView {
     Revision revision;  // of the store, when this view was read
     std::optional<LeaderRecord> leader;
     std::map<MemberName, Member> members;
-    bool initialize_exists = false;       // somebody bootstraps, or has
-    std::optional<SystemId> initialize;   // known once the bootstrap is done
-    LeaseId initialize_lease;             // while a pgherd member bootstraps: its lease, so that a dead one is no obstacle
+    bool initialize_exists = false;      // somebody bootstraps, or has
+    std::optional<SystemId> initialize;  // known once the bootstrap is done
+    LeaseId
+        initialize_lease;  // while a pgherd member bootstraps: its lease, so that a dead one is no obstacle
     std::optional<Revision> config_revision;  // absent = no configuration yet
     std::optional<DynamicConfig> config;      // absent when missing or not understood
     std::string config_error;                 // why it was not understood

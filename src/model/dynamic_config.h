@@ -1,7 +1,7 @@
 // The dynamic configuration: one document in the store, shared by all members (`config`).
 //
-// The document itself stays as users wrote it; this is what pgherd understands of it, with defaults filled in and
-// limits applied. Source of defaults and rules: Patroni 4.1's dynamic configuration.
+// The document itself stays as users wrote it; this is what pgherd understands of it, with defaults filled in
+// and limits applied. Source of defaults and rules: Patroni 4.1's dynamic configuration.
 #pragma once
 
 #include <map>
@@ -48,7 +48,7 @@ struct DynamicConfig {
     bool failsafe_mode = false;
     Duration member_slots_ttl = std::chrono::minutes(30);
     bool pause = false;
-    bool use_pg_rewind = true;   // pgherd's default; Patroni's is false
+    bool use_pg_rewind = true;  // pgherd's default; Patroni's is false
     bool use_slots = true;
     std::map<std::string, std::string> parameters;  // postgresql.parameters as postgresql.conf text values
     std::vector<std::string> pg_hba;                // empty = the rendered default

@@ -19,21 +19,21 @@ using JsonObject = boost::json::object;
 
 // The states a member publishes; the order is Patroni's and appears as a number in /metrics.
 enum class MemberState {
-    initdb,                  // "initializing new cluster"
-    initdb_failed,           // "initdb failed"
-    custom_bootstrap,        // "running custom bootstrap script"
-    custom_bootstrap_failed, // "custom bootstrap failed"
-    creating_replica,        // "creating replica"
-    running,                 // "running"
-    starting,                // "starting"
-    bootstrap_starting,      // "starting after custom bootstrap"
-    start_failed,            // "start failed"
-    restarting,              // "restarting"
-    restart_failed,          // "restart failed"
-    stopping,                // "stopping"
-    stopped,                 // "stopped"
-    stop_failed,             // "stop failed"
-    crashed,                 // "crashed"
+    initdb,                   // "initializing new cluster"
+    initdb_failed,            // "initdb failed"
+    custom_bootstrap,         // "running custom bootstrap script"
+    custom_bootstrap_failed,  // "custom bootstrap failed"
+    creating_replica,         // "creating replica"
+    running,                  // "running"
+    starting,                 // "starting"
+    bootstrap_starting,       // "starting after custom bootstrap"
+    start_failed,             // "start failed"
+    restarting,               // "restarting"
+    restart_failed,           // "restart failed"
+    stopping,                 // "stopping"
+    stopped,                  // "stopped"
+    stop_failed,              // "stop failed"
+    crashed,                  // "crashed"
 };
 
 enum class Role { primary, standby_leader, replica, demoted, promoted, uninitialized };
@@ -68,9 +68,9 @@ struct ScheduledRestart {
     WallTime at;
     std::string postmaster_start_time;  // only this very postmaster is restarted
     std::optional<Role> role;
-    std::string postgres_version;       // only when the server is older
+    std::string postgres_version;  // only when the server is older
     std::optional<Duration> timeout;
-    bool restart_pending = false;       // only when a restart is pending
+    bool restart_pending = false;  // only when a restart is pending
 };
 
 struct Member {
@@ -80,7 +80,7 @@ struct Member {
     std::string proxy_url;
     MemberState state = MemberState::stopped;
     Role role = Role::uninitialized;
-    std::string version;   // the Patroni version that the member is compatible with
+    std::string version;  // the Patroni version that the member is compatible with
     Tags tags;
     bool pending_restart = false;
     std::map<std::string, PendingRestartReason> pending_restart_reason;
@@ -96,8 +96,8 @@ struct Member {
     JsonObject unknown;  // keys of a newer or a foreign member
 
     bool running() const { return state == MemberState::running; }
-    std::string host() const;       // from conn_url, empty if malformed
-    std::uint16_t port() const;     // from conn_url, 5432 by default
+    std::string host() const;    // from conn_url, empty if malformed
+    std::uint16_t port() const;  // from conn_url, 5432 by default
 };
 
 }  // namespace pgherd

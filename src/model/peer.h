@@ -15,8 +15,8 @@ namespace pgherd {
 struct PeerStatus {
     MemberState state = MemberState::stopped;
     Role role = Role::uninitialized;
-    bool in_recovery = true;   // false: it runs as a primary
-    WalPosition position;      // standby: max(received, replayed); timeline 0 = it did not say
+    bool in_recovery = true;  // false: it runs as a primary
+    WalPosition position;     // standby: max(received, replayed); timeline 0 = it did not say
     bool nofailover = false;
     int failover_priority = 1;
     bool watchdog_failed = false;

@@ -23,19 +23,29 @@ enum class DataDirectory {
 };
 
 // pg_controldata's "Database cluster state".
-enum class ControlState { starting_up, shut_down, shut_down_in_recovery, shutting_down, in_crash_recovery, in_archive_recovery, in_production };
+enum class ControlState {
+    starting_up,
+    shut_down,
+    shut_down_in_recovery,
+    shutting_down,
+    in_crash_recovery,
+    in_archive_recovery,
+    in_production
+};
 
 struct ControlData {
     SystemId system_id;
     ControlState state = ControlState::shut_down;
-    Timeline timeline;            // of the latest checkpoint
-    Lsn checkpoint;               // location of the latest checkpoint record
-    Lsn min_recovery_end;         // 0/0 when none
+    Timeline timeline;     // of the latest checkpoint
+    Lsn checkpoint;        // location of the latest checkpoint record
+    Lsn min_recovery_end;  // 0/0 when none
     Timeline min_recovery_timeline;
     bool checksums = false;
     bool wal_log_hints = false;
     std::map<std::string, std::string> limits;  // max_connections, … that a standby must not go below
-    bool clean_shutdown() const { return state == ControlState::shut_down || state == ControlState::shut_down_in_recovery; }
+    bool clean_shutdown() const {
+        return state == ControlState::shut_down || state == ControlState::shut_down_in_recovery;
+    }
 };
 
 enum class Postmaster {
@@ -81,12 +91,12 @@ struct PostgresState {
     DataDirectory data = DataDirectory::absent;
     std::optional<ControlData> control;  // of a stopped instance, or when last read
     Postmaster postmaster = Postmaster::stopped;
-    bool crashed = false;         // it ended without being told to
-    bool ours = false;            // the guard is its parent (false for an adopted one)
+    bool crashed = false;  // it ended without being told to
+    bool ours = false;     // the guard is its parent (false for an adopted one)
     // From here on: answers of the running server; absent when it does not answer.
     std::optional<bool> in_recovery;
     Timeline timeline;
-    Lsn position;                 // primary: flushed; standby: max(received, replayed)
+    Lsn position;  // primary: flushed; standby: max(received, replayed)
     Lsn received;
     Lsn replayed;
     std::optional<WallTime> replayed_timestamp;
@@ -96,15 +106,16 @@ struct PostgresState {
     std::vector<ReplicationRow> replication;
     std::vector<SlotState> slots;
     std::string synchronous_standby_names;
-    int server_version = 0;       // 150020
+    int server_version = 0;  // 150020
     std::optional<SystemId> system_id;
     std::optional<WallTime> postmaster_start_time;
     std::map<std::string, PendingRestartReason> pending_restart;
     bool standby_configured = false;  // standby.signal present
     std::string primary_conninfo;     // as configured, without the password
-    std::vector<HistoryLine> timeline_history;  // of the current timeline, oldest first (pg_wal/<tli>.history)
-    Timeline newest_timeline;         // the highest of which a history file is here, ours or not; 0 = none
-    Instant observed;                 // when the answers were asked for
+    std::vector<HistoryLine>
+        timeline_history;      // of the current timeline, oldest first (pg_wal/<tli>.history)
+    Timeline newest_timeline;  // the highest of which a history file is here, ours or not; 0 = none
+    Instant observed;          // when the answers were asked for
 
     bool running() const { return postmaster == Postmaster::running; }
     bool primary() const { return running() && in_recovery == false; }

@@ -10,13 +10,13 @@ namespace pgherd {
 
 // A pending call. Destroying it cancels the call.
 class PendingCall {
- public:
+  public:
     virtual ~PendingCall() = default;
 };
 using Timer = std::unique_ptr<PendingCall>;
 
 class Clock {
- public:
+  public:
     virtual ~Clock() = default;
     virtual Instant now() const = 0;
     virtual WallTime wall() const = 0;

@@ -1,5 +1,5 @@
-// Done<T>: what an asynchronous call of a port is given. Called exactly once, from the event loop, never from inside
-// the call that took it, and not at all once the port has been destroyed.
+// Done<T>: what an asynchronous call of a port is given. Called exactly once, from the event loop, never from
+// inside the call that took it, and not at all once the port has been destroyed.
 #pragma once
 
 #include <functional>

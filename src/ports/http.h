@@ -13,10 +13,10 @@
 namespace pgherd {
 
 struct HttpRequest {
-    std::string method;  // "GET"
-    std::string path;    // decoded, without the query: "/replica"
+    std::string method;                                      // "GET"
+    std::string path;                                        // decoded, without the query: "/replica"
     std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
-    std::map<std::string, std::string> headers;  // names in lower case
+    std::map<std::string, std::string> headers;              // names in lower case
     std::string body;
     std::string peer_address;         // "10.0.0.7"
     bool client_certificate = false;  // a verified one was shown

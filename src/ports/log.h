@@ -1,5 +1,5 @@
-// What happened, for people and for machines. An event has a stable name; text is for people and nobody parses it.
-// Secrets never go into either.
+// What happened, for people and for machines. An event has a stable name; text is for people and nobody
+// parses it. Secrets never go into either.
 #pragma once
 
 #include <string>
@@ -19,14 +19,20 @@ struct LogEvent {
 };
 
 class Log {
- public:
+  public:
     virtual ~Log() = default;
     virtual void write(const LogEvent& event) = 0;
 
-    void debug(std::string_view name, std::string text) { write({LogLevel::debug, name, std::move(text), {}}); }
+    void debug(std::string_view name, std::string text) {
+        write({LogLevel::debug, name, std::move(text), {}});
+    }
     void info(std::string_view name, std::string text) { write({LogLevel::info, name, std::move(text), {}}); }
-    void warning(std::string_view name, std::string text) { write({LogLevel::warning, name, std::move(text), {}}); }
-    void error(std::string_view name, std::string text) { write({LogLevel::error, name, std::move(text), {}}); }
+    void warning(std::string_view name, std::string text) {
+        write({LogLevel::warning, name, std::move(text), {}});
+    }
+    void error(std::string_view name, std::string text) {
+        write({LogLevel::error, name, std::move(text), {}});
+    }
 };
 
 }  // namespace pgherd

@@ -10,12 +10,13 @@
 namespace pgherd {
 
 class Peers {
- public:
+  public:
     virtual ~Peers() = default;
     // `api_url` as published by the member ("http://10.0.0.1:8008/patroni").
     virtual void ask(const std::string& api_url, Instant deadline, Done<PeerStatus> done) = 0;
     // Succeeds only when the peer has accepted.
-    virtual void failsafe(const std::string& api_url, FailsafeMessage message, Instant deadline, Done<FailsafeAnswer> done) = 0;
+    virtual void failsafe(const std::string& api_url, FailsafeMessage message, Instant deadline,
+                          Done<FailsafeAnswer> done) = 0;
 };
 
 }  // namespace pgherd

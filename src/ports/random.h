@@ -6,7 +6,7 @@
 namespace pgherd {
 
 class Random {
- public:
+  public:
     virtual ~Random() = default;
     virtual std::uint64_t next() = 0;
     // Uniform in [0, bound); bound > 0.

@@ -1,5 +1,5 @@
-// The few building blocks that the coroutines of this module are made of. Every wait takes a deadline; a cancelled
-// coroutine unwinds by exception at its next wait, which ends in Tasks and goes no further.
+// The few building blocks that the coroutines of this module are made of. Every wait takes a deadline; a
+// cancelled coroutine unwinds by exception at its next wait, which ends in Tasks and goes no further.
 #pragma once
 
 #include <algorithm>
@@ -50,8 +50,8 @@ inline asio::awaitable<void> pause_for(Duration duration) {
 }
 
 // True when the descriptor is ready, false when the deadline has passed (or the descriptor was closed).
-inline asio::awaitable<bool> wait_ready(asio::posix::stream_descriptor& descriptor, asio::posix::stream_descriptor::wait_type what,
-                                        Instant deadline) {
+inline asio::awaitable<bool> wait_ready(asio::posix::stream_descriptor& descriptor,
+                                        asio::posix::stream_descriptor::wait_type what, Instant deadline) {
     using namespace asio::experimental::awaitable_operators;
     asio::steady_timer timer(descriptor.get_executor(), left_until(deadline));
     const auto first = co_await (descriptor.async_wait(what, kTuple) || timer.async_wait(kTuple));
@@ -60,7 +60,7 @@ inline asio::awaitable<bool> wait_ready(asio::posix::stream_descriptor& descript
 
 // Something happened: look again. Waiters wake on notify() or at their deadline.
 class Notifier {
- public:
+  public:
     void notify() {
         for (asio::steady_timer* timer : waiting_) timer->cancel();
     }
@@ -71,7 +71,7 @@ class Notifier {
         co_await timer.async_wait(kTuple);
     }
 
- private:
+  private:
     struct Removal {
         std::vector<asio::steady_timer*>& list;
         asio::steady_timer* timer;
@@ -82,21 +82,24 @@ class Notifier {
 
 // Owns what was spawned. close() cancels everything; nothing is left to call back after it.
 class Tasks {
- public:
+  public:
     explicit Tasks(asio::io_context& context) : context_(context) {}
 
     void spawn(asio::awaitable<void> task) {
         auto signal = std::make_shared<asio::cancellation_signal>();
         signals_->push_back(signal);
-        asio::co_spawn(context_, std::move(task),
-                       asio::bind_cancellation_slot(signal->slot(), [signals = signals_, signal](std::exception_ptr) { signals->remove(signal); }));
+        asio::co_spawn(
+            context_, std::move(task),
+            asio::bind_cancellation_slot(signal->slot(), [signals = signals_, signal](std::exception_ptr) {
+                signals->remove(signal);
+            }));
     }
     void close() {
         const auto running = *signals_;
         for (const auto& signal : running) signal->emit(asio::cancellation_type::terminal);
     }
 
- private:
+  private:
     using Signals = std::list<std::shared_ptr<asio::cancellation_signal>>;
     asio::io_context& context_;
     std::shared_ptr<Signals> signals_ = std::make_shared<Signals>();
@@ -105,13 +108,14 @@ class Tasks {
 }  // namespace pgherd::postgres
 
 // As PGHERD_TRY and PGHERD_CHECK, in a coroutine.
-#define PGHERD_CO_TRY(declaration, ...) PGHERD_CO_TRY_(PGHERD_CONCAT(try_result_, __LINE__), declaration, __VA_ARGS__)
+#define PGHERD_CO_TRY(declaration, ...) \
+    PGHERD_CO_TRY_(PGHERD_CONCAT(try_result_, __LINE__), declaration, __VA_ARGS__)
 #define PGHERD_CO_TRY_(temporary, declaration, ...)                          \
     auto temporary = (__VA_ARGS__);                                          \
     if (!temporary) co_return std::unexpected(std::move(temporary).error()); \
     declaration = std::move(*temporary)
-#define PGHERD_CO_CHECK(...)                                                             \
-    do {                                                                                 \
-        if (auto check_result = (__VA_ARGS__); !check_result)                            \
-            co_return std::unexpected(std::move(check_result).error());                  \
+#define PGHERD_CO_CHECK(...)                                            \
+    do {                                                                \
+        if (auto check_result = (__VA_ARGS__); !check_result)           \
+            co_return std::unexpected(std::move(check_result).error()); \
     } while (false)

@@ -7,9 +7,8 @@
 #include <memory>
 #include <vector>
 
-#include <unistd.h>
-
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -19,24 +18,33 @@ namespace {
 
 constexpr int kOldest = 14;
 constexpr int kNewest = 18;
-constexpr std::array<const char*, 5> kPrograms{"postgres", "initdb", "pg_controldata", "pg_basebackup", "pg_rewind"};
+constexpr std::array<const char*, 5> kPrograms{"postgres", "initdb", "pg_controldata", "pg_basebackup",
+                                               "pg_rewind"};
 constexpr const char* kDebianRoot = "/usr/lib/postgresql";
 
-bool executable(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
+bool executable(const std::string& path) {
+    return ::access(path.c_str(), X_OK) == 0;
+}
 
 // "postgres (PostgreSQL) 15.20 (Debian …)" → 15
 Result<int> version_of(const std::string& program) {
-    const std::string command = "LC_ALL=C '" + join(split(program, '\''), "'\\''") + "' --version 2>/dev/null";
+    const std::string command =
+        "LC_ALL=C '" + join(split(program, '\''), "'\\''") + "' --version 2>/dev/null";
     const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "re"), ::pclose);
     std::array<char, 256> line{};
     if (!pipe || !std::fgets(line.data(), static_cast<int>(line.size()), pipe.get()))
-        return fail(ErrorCode::not_found, fmt::format("cannot use {}: it does not tell its version", program));
+        return fail(ErrorCode::not_found,
+                    fmt::format("cannot use {}: it does not tell its version", program));
     const std::string_view text = line.data();
     const auto at = text.find(") ");
-    if (at == std::string_view::npos) return fail(ErrorCode::not_found, fmt::format("cannot use {}: it does not tell its version", program));
+    if (at == std::string_view::npos)
+        return fail(ErrorCode::not_found,
+                    fmt::format("cannot use {}: it does not tell its version", program));
     const int major = std::atoi(text.data() + at + 2);
     if (major < kOldest || major > kNewest)
-        return fail(ErrorCode::invalid, fmt::format("cannot use {}: PostgreSQL {} to {} is supported, this is {}", program, kOldest, kNewest, major));
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot use {}: PostgreSQL {} to {} is supported, this is {}", program,
+                                kOldest, kNewest, major));
     return major;
 }
 
@@ -47,7 +55,8 @@ std::string program_name(const PostgresConfig& config, const std::string& progra
 
 std::string missing_program(const PostgresConfig& config, const std::string& directory) {
     for (const char* program : kPrograms)
-        if (const std::string name = program_name(config, program); !executable(directory + "/" + name)) return name;
+        if (const std::string name = program_name(config, program); !executable(directory + "/" + name))
+            return name;
     return {};
 }
 
@@ -57,7 +66,8 @@ std::vector<std::string> candidates(const PostgresConfig& config, std::optional<
     if (data_version) found.push_back(fmt::format("{}/{}/bin", kDebianRoot, *data_version));
     if (const char* path = std::getenv("PATH"))
         for (auto& directory : split(path, ':')) found.push_back(std::move(directory));
-    for (int major = kNewest; major >= kOldest; --major) found.push_back(fmt::format("{}/{}/bin", kDebianRoot, major));
+    for (int major = kNewest; major >= kOldest; --major)
+        found.push_back(fmt::format("{}/{}/bin", kDebianRoot, major));
     return found;
 }
 
@@ -75,7 +85,8 @@ Result<Binaries> find_binaries(const PostgresConfig& config, std::optional<int> 
         if (directory.empty() || !executable(program)) continue;
         // Some put a link to the server alone on PATH.
         if (const std::string missing = missing_program(config, directory); !missing.empty()) {
-            wrong = Error{ErrorCode::not_found, fmt::format("cannot use PostgreSQL in {}: it lacks \"{}\"", directory, missing)};
+            wrong = Error{ErrorCode::not_found,
+                          fmt::format("cannot use PostgreSQL in {}: it lacks \"{}\"", directory, missing)};
             continue;
         }
         const auto major = version_of(program);
@@ -84,13 +95,18 @@ Result<Binaries> find_binaries(const PostgresConfig& config, std::optional<int> 
             continue;
         }
         if (!data_version || *major == *data_version) return Binaries(directory, config.bin_name, *major);
-        wrong = Error{ErrorCode::invalid, fmt::format("cannot run data directory {} with {}: it was made by PostgreSQL {}, the program is {}",
-                                                      config.data_dir, program, *data_version, *major)};
+        wrong =
+            Error{ErrorCode::invalid,
+                  fmt::format(
+                      "cannot run data directory {} with {}: it was made by PostgreSQL {}, the program is {}",
+                      config.data_dir, program, *data_version, *major)};
     }
     if (wrong) return std::unexpected(*wrong);
-    const std::string where = config.bin_dir.empty() ? fmt::format("PATH or {}/*/bin", kDebianRoot) : config.bin_dir;
+    const std::string where =
+        config.bin_dir.empty() ? fmt::format("PATH or {}/*/bin", kDebianRoot) : config.bin_dir;
     return fail(ErrorCode::not_found,
-                fmt::format("cannot find PostgreSQL{}: no executable \"postgres\" in {} (install it, or set postgresql.bin_dir)",
+                fmt::format("cannot find PostgreSQL{}: no executable \"postgres\" in {} (install it, or set "
+                            "postgresql.bin_dir)",
                             data_version ? fmt::format(" {}", *data_version) : std::string(), where));
 }
 

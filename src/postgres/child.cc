@@ -5,11 +5,10 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "base/text.h"
 #include "guard/processes.h"
@@ -23,7 +22,7 @@ constexpr std::size_t kKeptOutput = 64 * 1024;
 
 // Kills what still runs when the coroutine is left early.
 class Group {
- public:
+  public:
     explicit Group(pid_t pid) : pid_(pid) { ::setpgid(pid, pid); }
     ~Group() {
         if (pid_ <= 0) return;
@@ -40,7 +39,7 @@ class Group {
         return status;
     }
 
- private:
+  private:
     pid_t pid_;
 };
 
@@ -74,7 +73,8 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
 std::string ChildResult::describe() const {
     const std::string_view text = trim(output);
     const auto last_line = text.substr(text.find_last_of("\n\r") + 1);
-    const std::string how = WIFSIGNALED(status) ? fmt::format("was ended by signal {}", WTERMSIG(status)) : fmt::format("exited with code {}", WEXITSTATUS(status));
+    const std::string how = WIFSIGNALED(status) ? fmt::format("was ended by signal {}", WTERMSIG(status))
+                                                : fmt::format("exited with code {}", WEXITSTATUS(status));
     return last_line.empty() ? how : fmt::format("{}: {}", how, last_line);
 }
 
@@ -82,15 +82,23 @@ Async<ChildResult> run_child(const Identity& identity, ChildSpec spec, Instant d
     using namespace asio::experimental::awaitable_operators;
     using Descriptor = asio::posix::stream_descriptor;
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) co_return fail(fmt::format("cannot run {}: {}", spec.argv[0], std::strerror(errno)));
+    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+        co_return fail(fmt::format("cannot run {}: {}", spec.argv[0], std::strerror(errno)));
     const auto executor = co_await asio::this_coro::executor;
     Descriptor output(executor, ends[0]);
     ::fcntl(ends[1], F_SETFL, 0);  // the tool's end blocks as tools expect
-    auto child = guard::spawn({.argv = spec.argv, .environment = spec.environment, .working_directory = spec.working_directory,
-                               .output = ends[1], .change_user = identity.change, .uid = identity.uid, .gid = identity.gid,
-                               .groups = identity.groups, .death_signal = SIGKILL});
+    auto child = guard::spawn({.argv = spec.argv,
+                               .environment = spec.environment,
+                               .working_directory = spec.working_directory,
+                               .output = ends[1],
+                               .change_user = identity.change,
+                               .uid = identity.uid,
+                               .gid = identity.gid,
+                               .groups = identity.groups,
+                               .death_signal = SIGKILL});
     ::close(ends[1]);
-    if (!child) co_return std::unexpected(with_context(std::move(child).error(), "cannot run " + spec.argv[0]));
+    if (!child)
+        co_return std::unexpected(with_context(std::move(child).error(), "cannot run " + spec.argv[0]));
     Group group(child->pid);
     const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, child->pid, 0));
     if (pidfd < 0) co_return fail(fmt::format("cannot watch {}: {}", spec.argv[0], std::strerror(errno)));
@@ -100,9 +108,11 @@ Async<ChildResult> run_child(const Identity& identity, ChildSpec spec, Instant d
     bool reading = true;
     while (reading) {
         asio::steady_timer timer(executor, left_until(deadline));
-        const auto first = co_await (output.async_wait(Descriptor::wait_read, kTuple) || process.async_wait(Descriptor::wait_read, kTuple) ||
-                                     timer.async_wait(kTuple));
-        if (first.index() == 2) co_return fail(ErrorCode::timeout, fmt::format("{} does not end in time", spec.argv[0]));
+        const auto first =
+            co_await (output.async_wait(Descriptor::wait_read, kTuple) ||
+                      process.async_wait(Descriptor::wait_read, kTuple) || timer.async_wait(kTuple));
+        if (first.index() == 2)
+            co_return fail(ErrorCode::timeout, fmt::format("{} does not end in time", spec.argv[0]));
         reading = read_available(output.native_handle(), result, spec) && first.index() == 0;
     }
     if (!co_await wait_ready(process, Descriptor::wait_read, deadline))
@@ -113,7 +123,8 @@ Async<ChildResult> run_child(const Identity& identity, ChildSpec spec, Instant d
     co_return result;
 }
 
-std::vector<std::string> shell_command(const std::string& command, const std::vector<std::string>& arguments) {
+std::vector<std::string> shell_command(const std::string& command,
+                                       const std::vector<std::string>& arguments) {
     std::vector<std::string> argv{"/bin/sh", "-c", command + " \"$@\"", "sh"};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     return argv;
@@ -122,7 +133,8 @@ std::vector<std::string> shell_command(const std::string& command, const std::ve
 std::vector<std::string> tool_environment(const Identity& identity, const std::vector<std::string>& extra) {
     std::vector<std::string> environment;
     for (char** variable = environ; *variable; ++variable)
-        if (!starts_with_any(*variable, {"PATRONI_", "PGHERD_", "PG", "HOME=", "USER=", "LOGNAME=", "NOTIFY_SOCKET="}))
+        if (!starts_with_any(*variable,
+                             {"PATRONI_", "PGHERD_", "PG", "HOME=", "USER=", "LOGNAME=", "NOTIFY_SOCKET="}))
             environment.emplace_back(*variable);
     environment.push_back("HOME=" + identity.home);
     environment.push_back("USER=" + identity.user);
@@ -135,7 +147,8 @@ std::vector<std::string> tool_environment(const Identity& identity, const std::v
 
 std::vector<std::string> server_environment(const Identity& identity) {
     auto environment = tool_environment(identity, {});
-    std::erase_if(environment, [](const std::string& variable) { return variable.starts_with(guard::kFdVariable); });
+    std::erase_if(environment,
+                  [](const std::string& variable) { return variable.starts_with(guard::kFdVariable); });
     return environment;
 }
 

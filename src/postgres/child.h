@@ -1,5 +1,6 @@
-// PostgreSQL's tools and the users' commands as child processes: run as the right user, output captured (bounded), ended
-// together with this process, and with all of their group when the wait is cancelled or its deadline passes.
+// PostgreSQL's tools and the users' commands as child processes: run as the right user, output captured
+// (bounded), ended together with this process, and with all of their group when the wait is cancelled or its
+// deadline passes.
 #pragma once
 
 #include <functional>
@@ -13,7 +14,7 @@ namespace pgherd::postgres {
 
 struct ChildSpec {
     std::vector<std::string> argv;
-    std::vector<std::string> environment;   // see tool_environment()
+    std::vector<std::string> environment;  // see tool_environment()
     std::string working_directory = "/";
     std::function<void(std::string_view)> on_output;  // each piece as it comes
 };
@@ -32,8 +33,8 @@ Async<ChildResult> run_child(const Identity& identity, ChildSpec spec, Instant d
 // A command as users write it in the configuration, through the shell; `arguments` are appended, quoted.
 std::vector<std::string> shell_command(const std::string& command, const std::vector<std::string>& arguments);
 
-// This process' environment without the agent's own settings (they hold passwords) and without PG*; HOME and USER are
-// the identity's. `extra`: "NAME=value".
+// This process' environment without the agent's own settings (they hold passwords) and without PG*; HOME and
+// USER are the identity's. `extra`: "NAME=value".
 std::vector<std::string> tool_environment(const Identity& identity, const std::vector<std::string>& extra);
 // The same for the postmaster: also without the guard's mark.
 std::vector<std::string> server_environment(const Identity& identity);

@@ -6,10 +6,9 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <libpq-fe.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "base/text.h"
 
@@ -32,9 +31,12 @@ Async<std::string> resolve(const std::string& host, Instant deadline) {
     asio::ip::tcp::resolver resolver(executor);
     asio::steady_timer timer(executor, left_until(deadline));
     const auto first = co_await (resolver.async_resolve(host, "", kTuple) || timer.async_wait(kTuple));
-    if (first.index() != 0) co_return fail(ErrorCode::timeout, fmt::format("cannot look up \"{}\" in time", host));
+    if (first.index() != 0)
+        co_return fail(ErrorCode::timeout, fmt::format("cannot look up \"{}\" in time", host));
     const auto& [error, results] = std::get<0>(first);
-    if (error || results.empty()) co_return fail(ErrorCode::unavailable, fmt::format("cannot look up \"{}\": {}", host, error.message()));
+    if (error || results.empty())
+        co_return fail(ErrorCode::unavailable,
+                       fmt::format("cannot look up \"{}\": {}", host, error.message()));
     co_return results.begin()->endpoint().address().to_string();
 }
 
@@ -45,8 +47,11 @@ Table to_table(const PGresult* result) {
     for (int r = 0; r < PQntuples(result); ++r) {
         auto& row = table.rows.emplace_back();
         for (int c = 0; c < columns; ++c) {
-            if (PQgetisnull(result, r, c)) row.emplace_back();
-            else row.emplace_back(std::string(PQgetvalue(result, r, c), static_cast<std::size_t>(PQgetlength(result, r, c))));
+            if (PQgetisnull(result, r, c))
+                row.emplace_back();
+            else
+                row.emplace_back(std::string(PQgetvalue(result, r, c),
+                                             static_cast<std::size_t>(PQgetlength(result, r, c))));
         }
     }
     return table;
@@ -83,11 +88,13 @@ Error Connection::failure(std::string_view what) const {
     std::string why(trim(PQerrorMessage(connection_)));
     std::ranges::replace(why, '\n', ' ');
     const bool broken = PQstatus(connection_) == CONNECTION_BAD;
-    return Error{broken ? ErrorCode::unavailable : ErrorCode::failed, fmt::format("cannot {}: {}", what, why.empty() ? "no connection" : why)};
+    return Error{broken ? ErrorCode::unavailable : ErrorCode::failed,
+                 fmt::format("cannot {}: {}", what, why.empty() ? "no connection" : why)};
 }
 
 Status Connection::watch_socket(asio::any_io_executor executor) {
-    // A duplicate: libpq closes and replaces its socket while it tries addresses, which must not upset the event loop.
+    // A duplicate: libpq closes and replaces its socket while it tries addresses, which must not upset the
+    // event loop.
     const int copy = ::fcntl(PQsocket(connection_), F_DUPFD_CLOEXEC, 0);
     if (copy < 0) return std::unexpected(failure("connect"));
     socket_.reset();
@@ -108,7 +115,8 @@ Async<void> Connection::connect(Instant deadline) {
     while (next != PGRES_POLLING_OK) {
         if (next == PGRES_POLLING_FAILED) co_return std::unexpected(failure("connect"));
         if (auto watched = watch_socket(executor); !watched) co_return watched;
-        const bool ready = co_await wait_ready(*socket_, next == PGRES_POLLING_READING ? Wait::wait_read : Wait::wait_write, deadline);
+        const bool ready = co_await wait_ready(
+            *socket_, next == PGRES_POLLING_READING ? Wait::wait_read : Wait::wait_write, deadline);
         if (!ready) co_return fail(ErrorCode::timeout, "cannot connect: no answer in time");
         next = PQconnectPoll(connection_);
     }
@@ -149,20 +157,24 @@ Async<Table> Connection::query(std::string sql, Instant deadline) {
         const int pending = PQflush(connection_);
         if (pending < 0) co_return std::unexpected(failure("ask PostgreSQL"));
         if (pending == 0) break;
-        if (!co_await wait_ready(*socket_, Wait::wait_write, deadline)) co_return fail(ErrorCode::timeout, "PostgreSQL does not take a question in time");
+        if (!co_await wait_ready(*socket_, Wait::wait_write, deadline))
+            co_return fail(ErrorCode::timeout, "PostgreSQL does not take a question in time");
     }
     Result<Table> last = Table{};
     while (true) {
         while (PQisBusy(connection_)) {
-            if (!co_await wait_ready(*socket_, Wait::wait_read, deadline)) co_return fail(ErrorCode::timeout, "PostgreSQL does not answer in time");
+            if (!co_await wait_ready(*socket_, Wait::wait_read, deadline))
+                co_return fail(ErrorCode::timeout, "PostgreSQL does not answer in time");
             if (!PQconsumeInput(connection_)) co_return std::unexpected(failure("ask PostgreSQL"));
         }
         const std::unique_ptr<PGresult, void (*)(PGresult*)> result(PQgetResult(connection_), PQclear);
         if (!result) break;
         const auto status = PQresultStatus(result.get());
         if (!last) continue;  // the first mistake counts
-        if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) last = to_table(result.get());
-        else last = std::unexpected(failure("ask PostgreSQL"));
+        if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY)
+            last = to_table(result.get());
+        else
+            last = std::unexpected(failure("ask PostgreSQL"));
     }
     ok_ = PQstatus(connection_) == CONNECTION_OK;
     co_return last;

@@ -1,7 +1,8 @@
-// One libpq connection without blocking calls: the socket is watched by the event loop, and every call has a deadline.
+// One libpq connection without blocking calls: the socket is watched by the event loop, and every call has a
+// deadline.
 //
-// Host names are looked up here, as libpq would block while it does. One query at a time; after a timeout or a lost
-// connection ok() is false, and the connection is of no use.
+// Host names are looked up here, as libpq would block while it does. One query at a time; after a timeout or
+// a lost connection ok() is false, and the connection is of no use.
 #pragma once
 
 #include <map>
@@ -28,7 +29,7 @@ struct Table {
 using ConnectionParameters = std::map<std::string, std::string>;  // libpq keywords; empty values are left out
 
 class Connection {
- public:
+  public:
     static Async<std::unique_ptr<Connection>> open(ConnectionParameters parameters, Instant deadline);
     ~Connection();
     Connection(const Connection&) = delete;
@@ -37,10 +38,11 @@ class Connection {
     // The result of the last statement. Errors: unavailable, timeout, failed (the server's message).
     Async<Table> query(std::string sql, Instant deadline);
     bool ok() const { return ok_; }
-    // A password as the server stores it (SCRAM), so that it never appears in a statement. For the connected server.
+    // A password as the server stores it (SCRAM), so that it never appears in a statement. For the connected
+    // server.
     Result<std::string> encrypt_password(const std::string& user, const std::string& password);
 
- private:
+  private:
     explicit Connection(PGconn* connection) : connection_(connection) {}
     Async<void> connect(Instant deadline);
     Status watch_socket(asio::any_io_executor executor);

@@ -36,14 +36,16 @@ Fields fields_of(std::string_view text) {
     Fields fields;
     for (const auto& line : split(text, '\n')) {
         const auto colon = line.find(": ");
-        if (colon != std::string::npos) fields.emplace(line.substr(0, colon), trim(std::string_view(line).substr(colon + 1)));
+        if (colon != std::string::npos)
+            fields.emplace(line.substr(0, colon), trim(std::string_view(line).substr(colon + 1)));
     }
     return fields;
 }
 
 Result<std::string> field(const Fields& fields, std::string_view label) {
     const auto found = fields.find(label);
-    if (found == fields.end()) return fail(fmt::format("cannot understand pg_controldata: no line \"{}\"", label));
+    if (found == fields.end())
+        return fail(fmt::format("cannot understand pg_controldata: no line \"{}\"", label));
     return found->second;
 }
 
@@ -68,7 +70,8 @@ Result<ControlData> parse_controldata(std::string_view text) {
     data.system_id = SystemId(number);
     PGHERD_TRY(const std::string state, field(fields, "Database cluster state"));
     const auto known = kStates.find(state);
-    if (known == kStates.end()) return fail(fmt::format("cannot understand pg_controldata: cluster state \"{}\"", state));
+    if (known == kStates.end())
+        return fail(fmt::format("cannot understand pg_controldata: cluster state \"{}\"", state));
     data.state = known->second;
     PGHERD_TRY(data.timeline, timeline_field(fields, "Latest checkpoint's TimeLineID"));
     PGHERD_TRY(data.checkpoint, lsn_field(fields, "Latest checkpoint location"));

@@ -1,4 +1,5 @@
-// Becoming a copy of another member: pg_basebackup or a user's method, pg_rewind, and moving a directory aside.
+// Becoming a copy of another member: pg_basebackup or a user's method, pg_rewind, and moving a directory
+// aside.
 #include <algorithm>
 #include <filesystem>
 
@@ -19,18 +20,22 @@ std::string size_text(double kilobytes) {
     return fmt::format("{:.1f} MB", kilobytes / 1024.0);
 }
 
-// "12345/67890 kB (18%), 0/1 tablespace" in the last line of output → "copying 12.1 MB of 66.3 MB (18 %)". Also pg_rewind's.
+// "12345/67890 kB (18%), 0/1 tablespace" in the last line of output → "copying 12.1 MB of 66.3 MB (18 %)".
+// Also pg_rewind's.
 std::optional<std::string> progress_text(std::string_view output) {
     const auto unit = output.rfind(" kB (");
     if (unit == std::string_view::npos) return std::nullopt;
     const auto start = output.find_last_of("\r\n", unit);
-    const std::string_view numbers = trim(output.substr(start == std::string_view::npos ? 0 : start + 1, unit - (start == std::string_view::npos ? 0 : start + 1)));
+    const std::string_view numbers =
+        trim(output.substr(start == std::string_view::npos ? 0 : start + 1,
+                           unit - (start == std::string_view::npos ? 0 : start + 1)));
     const auto slash = numbers.find('/');
     if (slash == std::string_view::npos) return std::nullopt;
     const auto done = parse_uint(trim(numbers.substr(0, slash)));
     const auto total = parse_uint(trim(numbers.substr(slash + 1)));
     if (!done || !total || *total == 0) return std::nullopt;
-    return fmt::format("copying {} of {} ({} %)", size_text(static_cast<double>(*done)), size_text(static_cast<double>(*total)),
+    return fmt::format("copying {} of {} ({} %)", size_text(static_cast<double>(*done)),
+                       size_text(static_cast<double>(*total)),
                        std::min<std::uint64_t>(100, *done * 100 / *total));
 }
 
@@ -47,38 +52,63 @@ std::function<void(std::string_view)> reporter(Postgres::Progress progress) {
 
 }  // namespace
 
-Async<void> Instance::run_basebackup(const Upstream& source, const std::string& slot, const Progress& progress) {
+Async<void> Instance::run_basebackup(const Upstream& source, const std::string& slot,
+                                     const Progress& progress) {
     PGHERD_CO_TRY(const Binaries programs, binaries());
     auto conninfo = replication_conninfo(config_, source);
-    std::vector<std::string> argv{programs.path("pg_basebackup"), "--pgdata=" + data_dir(), "--wal-method=stream", "--checkpoint=fast", "--progress",
-                                  "--no-sync", "--no-password", "--dbname=" + conninfo_text(conninfo)};
+    std::vector<std::string> argv{programs.path("pg_basebackup"),
+                                  "--pgdata=" + data_dir(),
+                                  "--wal-method=stream",
+                                  "--checkpoint=fast",
+                                  "--progress",
+                                  "--no-sync",
+                                  "--no-password",
+                                  "--dbname=" + conninfo_text(conninfo)};
     if (!slot.empty()) argv.push_back("--slot=" + slot);
     const auto& options = config_.postgres.basebackup;
     argv.insert(argv.end(), options.begin(), options.end());
-    PGHERD_CO_TRY(const ChildResult result,
-                  co_await run_child(identity_, {.argv = argv, .environment = tool_environment(identity_, {"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
-                                                 .on_output = reporter(progress)}, after(kCopyLimit)));
+    PGHERD_CO_TRY(
+        const ChildResult result,
+        co_await run_child(identity_,
+                           {.argv = argv,
+                            .environment = tool_environment(
+                                identity_, {"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
+                            .on_output = reporter(progress)},
+                           after(kCopyLimit)));
     if (result.succeeded()) co_return co_await sync_data();
-    // The slot is made by the leader, which may not have heard of this member yet; a temporary one does as well.
-    const bool slot_is_missing = !slot.empty() && (result.output.find("does not exist") != std::string::npos || result.output.find("is active for") != std::string::npos);
+    // The slot is made by the leader, which may not have heard of this member yet; a temporary one does as
+    // well.
+    const bool slot_is_missing =
+        !slot.empty() && (result.output.find("does not exist") != std::string::npos ||
+                          result.output.find("is active for") != std::string::npos);
     if (slot_is_missing) {
         PGHERD_CO_CHECK(clear_incomplete(data_dir()));
         co_return co_await run_basebackup(source, "", progress);
     }
-    co_return fail(fmt::format("cannot copy from {}:{}: pg_basebackup {}", source.host, source.port, result.describe()));
+    co_return fail(
+        fmt::format("cannot copy from {}:{}: pg_basebackup {}", source.host, source.port, result.describe()));
 }
 
 Async<void> Instance::run_replica_method(const ReplicaMethod& method, const Upstream& source) {
     std::vector<std::string> arguments;
     if (!method.no_params) {
         arguments = {"--scope=" + config_.scope, "--role=replica", "--datadir=" + data_dir()};
-        if (!source.none()) arguments.push_back("--connstring=" + conninfo_text(replication_conninfo(config_, source)));
-        for (const auto& [key, value] : method.options) arguments.push_back(fmt::format("--{}={}", key, value));
+        if (!source.none())
+            arguments.push_back("--connstring=" + conninfo_text(replication_conninfo(config_, source)));
+        for (const auto& [key, value] : method.options)
+            arguments.push_back(fmt::format("--{}={}", key, value));
     }
     PGHERD_CO_TRY(const ChildResult result,
-                  co_await run_child(identity_, {.argv = shell_command(method.command, arguments), .environment = tool_environment(identity_, {"PGPASSFILE=" + password_file_path(config_)})}, after(kCopyLimit)));
-    if (!result.succeeded()) co_return fail(fmt::format("cannot copy by \"{}\": the command {}", method.name, result.describe()));
-    if (!data_version(data_dir())) co_return fail(fmt::format("cannot copy by \"{}\": it left no instance in {}", method.name, data_dir()));
+                  co_await run_child(identity_,
+                                     {.argv = shell_command(method.command, arguments),
+                                      .environment = tool_environment(
+                                          identity_, {"PGPASSFILE=" + password_file_path(config_)})},
+                                     after(kCopyLimit)));
+    if (!result.succeeded())
+        co_return fail(fmt::format("cannot copy by \"{}\": the command {}", method.name, result.describe()));
+    if (!data_version(data_dir()))
+        co_return fail(
+            fmt::format("cannot copy by \"{}\": it left no instance in {}", method.name, data_dir()));
     co_return Status{};
 }
 
@@ -93,7 +123,8 @@ Async<void> Instance::copy_by_any_method(const Upstream& source, const Progress&
             PGHERD_CO_CHECK(clear_incomplete(data_dir()));
             PGHERD_CO_CHECK(make_directory(identity_, data_dir()));
         }
-        last = own ? co_await run_basebackup(source, source.slot, progress) : co_await run_replica_method(method, source);
+        last = own ? co_await run_basebackup(source, source.slot, progress)
+                   : co_await run_replica_method(method, source);
         if (last) break;
         log_.warning("clone", last.error().message);
     }
@@ -113,7 +144,8 @@ Async<void> Instance::clone(Upstream source, Progress progress) {
     co_return clear_journal(data_dir());
 }
 
-// When it fails before it has changed anything, the journal goes: pg_rewind names what it will copy before it writes.
+// When it fails before it has changed anything, the journal goes: pg_rewind names what it will copy before it
+// writes.
 Async<void> Instance::run_rewind(const Upstream& source, const Progress& progress) {
     PGHERD_CO_TRY(const Binaries programs, binaries());
     const PostgresConfig& postgres = config_.postgres;
@@ -123,12 +155,20 @@ Async<void> Instance::run_rewind(const Upstream& source, const Progress& progres
     conninfo["dbname"] = "postgres";
     conninfo["application_name"] = "pgherd rewind";
     for (const auto& [key, value] : user.options) conninfo[key] = value;
-    std::vector<std::string> argv{programs.path("pg_rewind"), "--target-pgdata=" + data_dir(), "--source-server=" + conninfo_text(conninfo), "--progress", "--no-sync"};
-    if (recovery_parameters(render_input()).contains("restore_command")) argv.push_back("--restore-target-wal");
-    if (config_dir() != data_dir() && programs.major() >= 15) argv.push_back("--config-file=" + config_dir() + "/postgresql.conf");
+    std::vector<std::string> argv{programs.path("pg_rewind"), "--target-pgdata=" + data_dir(),
+                                  "--source-server=" + conninfo_text(conninfo), "--progress", "--no-sync"};
+    if (recovery_parameters(render_input()).contains("restore_command"))
+        argv.push_back("--restore-target-wal");
+    if (config_dir() != data_dir() && programs.major() >= 15)
+        argv.push_back("--config-file=" + config_dir() + "/postgresql.conf");
     argv.insert(argv.end(), postgres.rewind_options.begin(), postgres.rewind_options.end());
-    auto result = co_await run_child(identity_, {.argv = argv, .environment = tool_environment(identity_, {"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
-                                                 .on_output = reporter(progress)}, after(kCopyLimit));
+    auto result =
+        co_await run_child(identity_,
+                           {.argv = argv,
+                            .environment = tool_environment(
+                                identity_, {"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
+                            .on_output = reporter(progress)},
+                           after(kCopyLimit));
     if (!result) co_return std::unexpected(std::move(result).error());
     if (result->succeeded()) {
         PGHERD_CO_CHECK(co_await sync_data());
@@ -136,14 +176,21 @@ Async<void> Instance::run_rewind(const Upstream& source, const Progress& progres
     }
     const bool untouched = to_lower(result->output).find("need to copy") == std::string::npos;
     if (untouched) PGHERD_CO_CHECK(clear_journal(data_dir()));
-    co_return fail(fmt::format("cannot rewind to {}:{}: pg_rewind {}", source.host, source.port, result->describe()));
+    co_return fail(
+        fmt::format("cannot rewind to {}:{}: pg_rewind {}", source.host, source.port, result->describe()));
 }
 
 Async<void> Instance::rewind(Upstream source, Progress progress) {
     if (in_use()) co_return fail(ErrorCode::conflict, "cannot rewind: PostgreSQL runs");
-    if (inspect(data_dir()) != DataDirectory::valid) co_return fail(ErrorCode::conflict, fmt::format("cannot rewind: {} is no complete instance", data_dir()));
-    // pg_rewind would run crash recovery in single-user mode, which damages an instance that starts from a backup.
-    if (exists(data_dir() + "/backup_label")) co_return fail(ErrorCode::conflict, "cannot rewind: the instance has not finished starting from a backup (backup_label exists)");
+    if (inspect(data_dir()) != DataDirectory::valid)
+        co_return fail(ErrorCode::conflict,
+                       fmt::format("cannot rewind: {} is no complete instance", data_dir()));
+    // pg_rewind would run crash recovery in single-user mode, which damages an instance that starts from a
+    // backup.
+    if (exists(data_dir() + "/backup_label"))
+        co_return fail(
+            ErrorCode::conflict,
+            "cannot rewind: the instance has not finished starting from a backup (backup_label exists)");
     spec_ = StartSpec{.standby = true, .upstream = source};
     PGHERD_CO_TRY(control_, co_await read_control());
     PGHERD_CO_CHECK(write_configuration());
@@ -164,10 +211,12 @@ Async<void> Instance::rewind(Upstream source, Progress progress) {
 }
 
 Async<void> Instance::quarantine() {
-    if (in_use()) co_return fail(ErrorCode::conflict, "cannot move the data directory aside: PostgreSQL runs");
+    if (in_use())
+        co_return fail(ErrorCode::conflict, "cannot move the data directory aside: PostgreSQL runs");
     const DataDirectory state = inspect(data_dir());
     if (state == DataDirectory::foreign || state == DataDirectory::unreadable)
-        co_return fail(ErrorCode::conflict, fmt::format("cannot move {} aside: it is not ours, or cannot be read", data_dir()));
+        co_return fail(ErrorCode::conflict,
+                       fmt::format("cannot move {} aside: it is not ours, or cannot be read", data_dir()));
     PGHERD_CO_CHECK(move_aside(data_dir()));
     control_.reset();
     crashed_.reset();

@@ -9,10 +9,9 @@
 #include <system_error>
 
 #include <dirent.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "base/text.h"
 
@@ -47,7 +46,8 @@ std::optional<bool> is_empty(const std::string& directory) {
 
 bool same_file(const std::string& a, const std::string& b) {
     struct stat first{}, second{};
-    return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+    return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
 }  // namespace
@@ -56,7 +56,8 @@ DataDirectory inspect(const std::string& data_dir) {
     const Presence journal = presence(journal_path(data_dir));
     const Presence directory = presence(data_dir);
     if (directory == Presence::unknown || journal == Presence::unknown) return DataDirectory::unreadable;
-    if (directory == Presence::absent) return journal == Presence::present ? DataDirectory::incomplete : DataDirectory::absent;
+    if (directory == Presence::absent)
+        return journal == Presence::present ? DataDirectory::incomplete : DataDirectory::absent;
     const auto empty = is_empty(data_dir);
     if (!empty) return DataDirectory::unreadable;
     if (journal == Presence::present) return DataDirectory::incomplete;
@@ -65,7 +66,8 @@ DataDirectory inspect(const std::string& data_dir) {
     const Presence control = presence(data_dir + "/global/pg_control");
     if (version == Presence::unknown || control == Presence::unknown) return DataDirectory::unreadable;
     if (version == Presence::absent || control == Presence::absent) return DataDirectory::foreign;
-    return ::access((data_dir + "/global/pg_control").c_str(), R_OK) == 0 ? DataDirectory::valid : DataDirectory::unreadable;
+    return ::access((data_dir + "/global/pg_control").c_str(), R_OK) == 0 ? DataDirectory::valid
+                                                                          : DataDirectory::unreadable;
 }
 
 std::optional<int> data_version(const std::string& data_dir) {
@@ -75,10 +77,13 @@ std::optional<int> data_version(const std::string& data_dir) {
     return number ? std::optional(static_cast<int>(*number)) : std::nullopt;
 }
 
-std::string journal_path(const std::string& data_dir) { return data_dir + ".pgherd"; }
+std::string journal_path(const std::string& data_dir) {
+    return data_dir + ".pgherd";
+}
 
 Status write_journal(const Identity& identity, const std::string& data_dir, const std::string& operation) {
-    return write_file(identity, journal_path(data_dir), operation + " under way: the data directory is incomplete\n");
+    return write_file(identity, journal_path(data_dir),
+                      operation + " under way: the data directory is incomplete\n");
 }
 
 Status clear_journal(const std::string& data_dir) {
@@ -88,14 +93,16 @@ Status clear_journal(const std::string& data_dir) {
 
 Status clear_incomplete(const std::string& data_dir) {
     if (inspect(data_dir) != DataDirectory::incomplete)
-        return fail(ErrorCode::conflict, fmt::format("cannot clear {}: it is not an interrupted copy of ours", data_dir));
+        return fail(ErrorCode::conflict,
+                    fmt::format("cannot clear {}: it is not an interrupted copy of ours", data_dir));
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(data_dir, error)) {
         if (entry.path().filename() == "lost+found") continue;
         std::filesystem::remove_all(entry.path(), error);
         if (error) return fail(fmt::format("cannot clear {}: {}", entry.path().string(), error.message()));
     }
-    if (error && error != std::errc::no_such_file_or_directory) return fail(fmt::format("cannot clear {}: {}", data_dir, error.message()));
+    if (error && error != std::errc::no_such_file_or_directory)
+        return fail(fmt::format("cannot clear {}: {}", data_dir, error.message()));
     return {};
 }
 
@@ -118,7 +125,8 @@ std::optional<LockFile> read_lock_file(const std::string& data_dir) {
     const auto pid = parse_int(trim(lines[0]));
     if (!pid) return std::nullopt;
     // A negative number is a standalone backend.
-    return LockFile{.pid = static_cast<pid_t>(*pid), .status = lines.size() > 7 ? std::string(trim(lines[7])) : std::string()};
+    return LockFile{.pid = static_cast<pid_t>(*pid),
+                    .status = lines.size() > 7 ? std::string(trim(lines[7])) : std::string()};
 }
 
 std::optional<pid_t> running_postmaster(const std::string& data_dir) {
@@ -138,7 +146,9 @@ std::vector<HistoryLine> parse_history(std::string_view text) {
         const auto timeline = parse_uint(trim(fields[0]));
         const auto lsn = parse_lsn(trim(fields[1]));
         if (!timeline || !lsn) continue;
-        history.push_back({.timeline = {static_cast<std::uint32_t>(*timeline)}, .lsn = *lsn, .reason = fields.size() > 2 ? fields[2] : ""});
+        history.push_back({.timeline = {static_cast<std::uint32_t>(*timeline)},
+                           .lsn = *lsn,
+                           .reason = fields.size() > 2 ? fields[2] : ""});
     }
     return history;
 }
@@ -158,7 +168,8 @@ std::vector<Timeline> history_files(const std::string& data_dir) {
         const std::string name = entry.path().filename().string();
         std::uint32_t number = 0;
         const char* end = name.data() + std::min<std::size_t>(name.size(), 8);
-        const bool named = name.size() == 16 && name.ends_with(".history") && std::from_chars(name.data(), end, number, 16).ptr == end;
+        const bool named = name.size() == 16 && name.ends_with(".history") &&
+                           std::from_chars(name.data(), end, number, 16).ptr == end;
         if (named) found.push_back({number});
     }
     return found;
@@ -176,10 +187,13 @@ Timeline newest_timeline(const std::string& data_dir) {
     return found.empty() ? Timeline{} : std::ranges::max(found);
 }
 
-Status pass_over_timelines(const Identity& identity, const std::string& data_dir, Timeline current, Timeline wanted) {
+Status pass_over_timelines(const Identity& identity, const std::string& data_dir, Timeline current,
+                           Timeline wanted) {
     constexpr std::uint32_t kMost = 1000;
     if (wanted.value > current.value + kMost)
-        return fail(ErrorCode::invalid, fmt::format("cannot promote from timeline {} to {}: that passes over too many numbers", current.value, wanted.value));
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot promote from timeline {} to {}: that passes over too many numbers",
+                                current.value, wanted.value));
     for (std::uint32_t number = current.value + 1; number < wanted.value; ++number) {
         if (exists(history_path(data_dir, {number}))) continue;
         PGHERD_CHECK(write_file(identity, history_path(data_dir, {number}), kPassedOver));

@@ -1,8 +1,9 @@
 // The data directory as files: what it is, its journal, its lock file, its timelines.
 //
-// The journal is a file beside the data directory, `<data_dir>.pgherd`. It exists exactly while an initdb, a clone or a
-// rewind of ours is under way; one that is found at rest means that the directory is half done. Only such a directory is
-// ever cleared. Everything that cannot be read for certain counts as unreadable, and is left alone.
+// The journal is a file beside the data directory, `<data_dir>.pgherd`. It exists exactly while an initdb, a
+// clone or a rewind of ours is under way; one that is found at rest means that the directory is half done.
+// Only such a directory is ever cleared. Everything that cannot be read for certain counts as unreadable, and
+// is left alone.
 #pragma once
 
 #include <optional>
@@ -44,10 +45,13 @@ std::vector<HistoryLine> parse_history(std::string_view text);
 // The highest number of which there is a history file; 0: none.
 Timeline newest_timeline(const std::string& data_dir);
 
-// A promotion takes the first number of which PostgreSQL finds no history file. Files that say nothing stand for the numbers
-// between `current` and `wanted`; PostgreSQL follows such a timeline never, as nothing is its ancestor.
-Status pass_over_timelines(const Identity& identity, const std::string& data_dir, Timeline current, Timeline wanted);
-// After a promotion that never happened: PostgreSQL would refuse to start for a newest timeline that nothing leads to.
+// A promotion takes the first number of which PostgreSQL finds no history file. Files that say nothing stand
+// for the numbers between `current` and `wanted`; PostgreSQL follows such a timeline never, as nothing is its
+// ancestor.
+Status pass_over_timelines(const Identity& identity, const std::string& data_dir, Timeline current,
+                           Timeline wanted);
+// After a promotion that never happened: PostgreSQL would refuse to start for a newest timeline that nothing
+// leads to.
 Status remove_dangling_timelines(const std::string& data_dir);
 
 std::vector<HistoryLine> read_history(const std::string& data_dir, Timeline timeline);

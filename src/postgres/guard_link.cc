@@ -8,10 +8,13 @@ namespace {
 constexpr Duration kPatience = std::chrono::seconds(1);  // a guard that takes longer is stopped or hung
 }
 
-GuardLink::GuardLink(asio::io_context& context, guard::Client client, std::function<void(const guard::Report&)> on_event)
+GuardLink::GuardLink(asio::io_context& context, guard::Client client,
+                     std::function<void(const guard::Report&)> on_event)
     : client_(std::move(client)), socket_(context, client_.fd()), on_event_(std::move(on_event)) {}
 
-GuardLink::~GuardLink() { socket_.release(); }
+GuardLink::~GuardLink() {
+    socket_.release();
+}
 
 Async<guard::GuardStatus> GuardLink::confirmed(Result<std::uint32_t> sequence) {
     if (!sequence) co_return std::unexpected(std::move(sequence).error());
@@ -42,8 +45,10 @@ asio::awaitable<void> GuardLink::read_reports() {
         } else {
             const guard::Report& news = **report;
             status_ = news.status;
-            if (news.type != guard::ReportType::acknowledgement) on_event_(news);
-            else if (const auto waiting = pending_.find(news.sequence); waiting != pending_.end()) waiting->second = news;
+            if (news.type != guard::ReportType::acknowledgement)
+                on_event_(news);
+            else if (const auto waiting = pending_.find(news.sequence); waiting != pending_.end())
+                waiting->second = news;
         }
         changed_.notify();
     }

@@ -1,4 +1,5 @@
-// The guard on the event loop: orders that wait for their acknowledgement, events as they come, and the last status.
+// The guard on the event loop: orders that wait for their acknowledgement, events as they come, and the last
+// status.
 #pragma once
 
 #include <functional>
@@ -10,15 +11,17 @@
 namespace pgherd::postgres {
 
 class GuardLink {
- public:
+  public:
     // `on_event`: `exited` and `fenced` reports, from the loop.
-    GuardLink(asio::io_context& context, guard::Client client, std::function<void(const guard::Report&)> on_event);
+    GuardLink(asio::io_context& context, guard::Client client,
+              std::function<void(const guard::Report&)> on_event);
     ~GuardLink();
     GuardLink(const GuardLink&) = delete;
     GuardLink& operator=(const GuardLink&) = delete;
 
     guard::Client& client() { return client_; }
-    // Waits for the acknowledgement of an order that was just sent. Certainty: a guard that does not answer may still do it.
+    // Waits for the acknowledgement of an order that was just sent. Certainty: a guard that does not answer
+    // may still do it.
     Async<guard::GuardStatus> confirmed(Result<std::uint32_t> sequence);
     // As last reported; changes wake `changed`.
     const guard::GuardStatus& status() const { return status_; }
@@ -27,7 +30,7 @@ class GuardLink {
     // The task that reads reports; ends when the guard has gone.
     asio::awaitable<void> read_reports();
 
- private:
+  private:
     guard::Client client_;
     asio::posix::stream_descriptor socket_;
     std::function<void(const guard::Report&)> on_event_;

@@ -6,19 +6,20 @@
 #include <filesystem>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 namespace pgherd::postgres {
 
 namespace {
 
 std::unexpected<Error> cannot(std::string_view verb, const std::string& path) {
-    const ErrorCode code = errno == EACCES || errno == EPERM ? ErrorCode::denied : errno == ENOENT ? ErrorCode::not_found : ErrorCode::failed;
+    const ErrorCode code = errno == EACCES || errno == EPERM ? ErrorCode::denied
+                           : errno == ENOENT                 ? ErrorCode::not_found
+                                                             : ErrorCode::failed;
     return fail(code, fmt::format("cannot {} {}: {}", verb, path, std::strerror(errno)));
 }
 
@@ -30,16 +31,22 @@ Result<Identity> find_identity(const std::string& run_as) {
     const std::string name = run_as.empty() ? "postgres" : run_as;
     const passwd* entry = identity.change ? ::getpwnam(name.c_str()) : ::getpwuid(::geteuid());
     if (!entry && identity.change)
-        return fail(ErrorCode::invalid, fmt::format("cannot run PostgreSQL as \"{}\": no such user (it does not run as root; set postgresql.run_as)", name));
-    if (entry && entry->pw_uid == 0) return fail(ErrorCode::invalid, "cannot run PostgreSQL as root: set postgresql.run_as to another user");
+        return fail(ErrorCode::invalid, fmt::format("cannot run PostgreSQL as \"{}\": no such user (it does "
+                                                    "not run as root; set postgresql.run_as)",
+                                                    name));
+    if (entry && entry->pw_uid == 0)
+        return fail(ErrorCode::invalid,
+                    "cannot run PostgreSQL as root: set postgresql.run_as to another user");
     identity.uid = entry ? entry->pw_uid : ::geteuid();
     identity.gid = entry ? entry->pw_gid : ::getegid();
     identity.user = entry ? entry->pw_name : std::to_string(identity.uid);
     identity.home = entry ? entry->pw_dir : "/";
     int count = 32;
     identity.groups.resize(static_cast<std::size_t>(count));
-    if (!entry || ::getgrouplist(entry->pw_name, entry->pw_gid, identity.groups.data(), &count) < 0) identity.groups = {identity.gid};
-    else identity.groups.resize(static_cast<std::size_t>(count));
+    if (!entry || ::getgrouplist(entry->pw_name, entry->pw_gid, identity.groups.data(), &count) < 0)
+        identity.groups = {identity.gid};
+    else
+        identity.groups.resize(static_cast<std::size_t>(count));
     return identity;
 }
 
@@ -47,7 +54,8 @@ bool may_write(const Identity& identity, const std::string& directory) {
     struct stat info{};
     if (::stat(directory.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return false;
     if (info.st_uid == identity.uid) return (info.st_mode & S_IWUSR) != 0;
-    if (std::ranges::find(identity.groups, info.st_gid) != identity.groups.end()) return (info.st_mode & S_IWGRP) != 0;
+    if (std::ranges::find(identity.groups, info.st_gid) != identity.groups.end())
+        return (info.st_mode & S_IWGRP) != 0;
     return (info.st_mode & S_IWOTH) != 0;
 }
 
@@ -61,7 +69,8 @@ Status make_directory(const Identity& identity, const std::string& path, mode_t 
     const std::string parent = std::filesystem::path(path).parent_path().string();
     if (!parent.empty() && parent != path) PGHERD_CHECK(make_directory(identity, parent, 0755));
     if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return cannot("create", path);
-    if (identity.change && ::chown(path.c_str(), identity.uid, identity.gid) != 0) return cannot("give away", path);
+    if (identity.change && ::chown(path.c_str(), identity.uid, identity.gid) != 0)
+        return cannot("give away", path);
     return {};
 }
 
@@ -72,7 +81,8 @@ Status write_file(const Identity& identity, const std::string& path, std::string
     const std::string temporary = path + ".pgherd-new";
     const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0) return cannot("write", temporary);
-    bool done = ::fchmod(fd, mode) == 0 && (!identity.change || ::fchown(fd, identity.uid, identity.gid) == 0);
+    bool done =
+        ::fchmod(fd, mode) == 0 && (!identity.change || ::fchown(fd, identity.uid, identity.gid) == 0);
     for (std::size_t at = 0; done && at < content.size();) {
         const ssize_t size = ::write(fd, content.data() + at, content.size() - at);
         if (size < 0 && errno == EINTR) continue;
@@ -97,7 +107,8 @@ Result<std::string> read_file(const std::string& path) {
     std::string text;
     char buffer[8192];
     ssize_t size = 0;
-    while ((size = ::read(fd, buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<std::size_t>(size));
+    while ((size = ::read(fd, buffer, sizeof buffer)) > 0)
+        text.append(buffer, static_cast<std::size_t>(size));
     const int error = errno;
     ::close(fd);
     errno = error;
@@ -105,7 +116,9 @@ Result<std::string> read_file(const std::string& path) {
     return text;
 }
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+bool exists(const std::string& path) {
+    return ::access(path.c_str(), F_OK) == 0;
+}
 
 Status remove_file(const std::string& path) {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return cannot("remove", path);

@@ -1,5 +1,5 @@
-// Who PostgreSQL runs as. An agent that is root gives everything of PostgreSQL to another user, as the server refuses to
-// run as root; any other agent runs it as itself.
+// Who PostgreSQL runs as. An agent that is root gives everything of PostgreSQL to another user, as the server
+// refuses to run as root; any other agent runs it as itself.
 #pragma once
 
 #include <string>
@@ -28,8 +28,10 @@ bool may_write(const Identity& identity, const std::string& directory);
 
 // Creates the directory and its missing parents, all owned by the user.
 Status make_directory(const Identity& identity, const std::string& path, mode_t mode = 0700);
-// Replaces a file in one step (temporary file, fsync, rename), owned by the user. Does nothing when it has that content.
-Status write_file(const Identity& identity, const std::string& path, std::string_view content, mode_t mode = 0600);
+// Replaces a file in one step (temporary file, fsync, rename), owned by the user. Does nothing when it has
+// that content.
+Status write_file(const Identity& identity, const std::string& path, std::string_view content,
+                  mode_t mode = 0600);
 Result<std::string> read_file(const std::string& path);
 bool exists(const std::string& path);
 Status remove_file(const std::string& path);  // absent = done

@@ -4,10 +4,9 @@
 #include <filesystem>
 #include <system_error>
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-#include <fmt/format.h>
 
 #include "postgres/controldata.h"
 #include "postgres/datadir.h"
@@ -15,7 +14,11 @@
 namespace pgherd::postgres {
 
 Instance::Instance(EventLoop& loop, AgentConfig config, guard::Client guard, Log& log, Identity identity)
-    : loop_(loop), config_(std::move(config)), log_(log), identity_(std::move(identity)), tasks_(loop.context()),
+    : loop_(loop),
+      config_(std::move(config)),
+      log_(log),
+      identity_(std::move(identity)),
+      tasks_(loop.context()),
       guard_(loop.context(), std::move(guard), [this](const guard::Report& report) { on_report(report); }) {
     callback_ = std::make_unique<Tasks>(loop.context());
 }
@@ -50,7 +53,9 @@ asio::awaitable<void> Instance::begun() {
     while (!begun_) co_await begun_changed_.wait(after(std::chrono::seconds(5)));
 }
 
-bool Instance::in_use() const { return !gone() || running_postmaster(data_dir()); }
+bool Instance::in_use() const {
+    return !gone() || running_postmaster(data_dir());
+}
 
 void Instance::on_report(const guard::Report& report) {
     if (report.type == guard::ReportType::fenced) {
@@ -77,7 +82,9 @@ std::string Instance::why_it_ended() const {
     return fmt::format("exited with code {} (its log says why)", WEXITSTATUS(last_exit_));
 }
 
-Result<Binaries> Instance::binaries() const { return find_binaries(config_.postgres, data_version(data_dir())); }
+Result<Binaries> Instance::binaries() const {
+    return find_binaries(config_.postgres, data_version(data_dir()));
+}
 
 std::string Instance::socket_dir() const {
     if (!config_.postgres.socket_dir.empty()) return config_.postgres.socket_dir;
@@ -85,7 +92,8 @@ std::string Instance::socket_dir() const {
 }
 
 RenderInput Instance::render_input() const {
-    RenderInput input{.agent = config_, .instance = wanted_, .socket_dir = socket_dir(), .user = identity_.user};
+    RenderInput input{
+        .agent = config_, .instance = wanted_, .socket_dir = socket_dir(), .user = identity_.user};
     if (spec_) {
         input.standby = spec_->standby;
         input.upstream = spec_->upstream;
@@ -102,7 +110,9 @@ Async<std::unique_ptr<Connection>> Instance::connect_local(Instant deadline, Con
         parameters["host"] = socket_dir();
     } else {
         const std::string host = postgres.listen_hosts.empty() ? "127.0.0.1" : postgres.listen_hosts.front();
-        parameters["host"] = host == "*" || host == "0.0.0.0" || host == "localhost" ? "127.0.0.1" : host == "::" ? "::1" : host;
+        parameters["host"] = host == "*" || host == "0.0.0.0" || host == "localhost" ? "127.0.0.1"
+                             : host == "::"                                          ? "::1"
+                                                                                     : host;
     }
     parameters["port"] = std::to_string(postgres.port);
     parameters["user"] = postgres.superuser.username;
@@ -111,7 +121,9 @@ Async<std::unique_ptr<Connection>> Instance::connect_local(Instant deadline, Con
     parameters["application_name"] = "pgherd";
     parameters["gssencmode"] = "disable";
     // Our own statements must wait for no standby, and resolve nothing through users' schemas.
-    parameters["options"] = "-c search_path=pg_catalog -c synchronous_commit=local -c statement_timeout=10s -c log_statement=none";
+    parameters["options"] =
+        "-c search_path=pg_catalog -c synchronous_commit=local -c statement_timeout=10s -c "
+        "log_statement=none";
     for (auto& [key, value] : extra) parameters[key] = value;
     return Connection::open(std::move(parameters), deadline);
 }
@@ -129,30 +141,42 @@ Async<ControlData> Instance::read_control() {
     if (control_ && changed == control_changed_) co_return *control_;
     PGHERD_CO_TRY(const Binaries programs, binaries());
     PGHERD_CO_TRY(const ChildResult result,
-                  co_await run_child(identity_, {.argv = {programs.path("pg_controldata"), data_dir()},
-                                                 .environment = tool_environment(identity_, {"LC_ALL=C", "LANGUAGE=C"})},
+                  co_await run_child(identity_,
+                                     {.argv = {programs.path("pg_controldata"), data_dir()},
+                                      .environment = tool_environment(identity_, {"LC_ALL=C", "LANGUAGE=C"})},
                                      after(std::chrono::seconds(10))));
-    if (!result.succeeded()) co_return fail(fmt::format("cannot read pg_control in {}: pg_controldata {}", data_dir(), result.describe()));
+    if (!result.succeeded())
+        co_return fail(
+            fmt::format("cannot read pg_control in {}: pg_controldata {}", data_dir(), result.describe()));
     PGHERD_CO_TRY(control_, parse_controldata(result.output));
     control_changed_ = changed;
     co_return *control_;
 }
 
-// One flush per file system instead of one per file, which takes seconds on a busy disk. In a child, as it may block.
+// One flush per file system instead of one per file, which takes seconds on a busy disk. In a child, as it
+// may block.
 Async<void> Instance::sync_data() {
     std::vector<std::string> argv{"/bin/sync", "-f", data_dir(), data_dir() + "/pg_wal/"};
     std::error_code error;
-    for (const auto& tablespace : std::filesystem::directory_iterator(data_dir() + "/pg_tblspc", error)) argv.push_back(tablespace.path().string() + "/");
-    PGHERD_CO_TRY(const ChildResult result, co_await run_child(identity_, {.argv = argv, .environment = tool_environment(identity_, {})}, after(std::chrono::hours(1))));
-    if (!result.succeeded()) co_return fail(fmt::format("cannot bring {} to disk: sync {}", data_dir(), result.describe()));
+    for (const auto& tablespace : std::filesystem::directory_iterator(data_dir() + "/pg_tblspc", error))
+        argv.push_back(tablespace.path().string() + "/");
+    PGHERD_CO_TRY(
+        const ChildResult result,
+        co_await run_child(identity_, {.argv = argv, .environment = tool_environment(identity_, {})},
+                           after(std::chrono::hours(1))));
+    if (!result.succeeded())
+        co_return fail(fmt::format("cannot bring {} to disk: sync {}", data_dir(), result.describe()));
     co_return Status{};
 }
 
 Status Instance::prepare_directory() {
     const DataDirectory state = inspect(data_dir());
     if (state != DataDirectory::absent && state != DataDirectory::incomplete)
-        return fail(ErrorCode::conflict, fmt::format("cannot fill {}: it is {}", data_dir(),
-                                                     state == DataDirectory::valid ? "an instance already" : state == DataDirectory::foreign ? "not empty, and not ours" : "not readable"));
+        return fail(ErrorCode::conflict,
+                    fmt::format("cannot fill {}: it is {}", data_dir(),
+                                state == DataDirectory::valid     ? "an instance already"
+                                : state == DataDirectory::foreign ? "not empty, and not ours"
+                                                                  : "not readable"));
     if (state == DataDirectory::incomplete) PGHERD_CHECK(clear_incomplete(data_dir()));
     return make_directory(identity_, data_dir());
 }

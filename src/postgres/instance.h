@@ -1,7 +1,7 @@
 // What the operations on the local instance share. Private to the module; LocalPostgres wraps it.
 //
-// Each operation is a coroutine. Role and upstream are remembered only as far as nobody else knows them: what runs is
-// asked of the guard and of the server each time.
+// Each operation is a coroutine. Role and upstream are remembered only as far as nobody else knows them: what
+// runs is asked of the guard and of the server each time.
 #pragma once
 
 #include <functional>
@@ -26,7 +26,7 @@
 namespace pgherd::postgres {
 
 class Instance {
- public:
+  public:
     using Progress = Postgres::Progress;
 
     Instance(EventLoop& loop, AgentConfig config, guard::Client guard, Log& log, Identity identity);
@@ -71,10 +71,12 @@ class Instance {
     void callback(std::string event, Role role);
     Async<void> pre_promote();
 
- private:
+  private:
     // instance.cc
     const std::string& data_dir() const { return config_.postgres.data_dir; }
-    const std::string& config_dir() const { return config_.postgres.config_dir.empty() ? data_dir() : config_.postgres.config_dir; }
+    const std::string& config_dir() const {
+        return config_.postgres.config_dir.empty() ? data_dir() : config_.postgres.config_dir;
+    }
     Result<Binaries> binaries() const;
     std::string socket_dir() const;
     RenderInput render_input() const;
@@ -139,15 +141,15 @@ class Instance {
     std::map<std::string, std::string> custom_recovery_;  // while a custom bootstrap recovers
     std::optional<std::string> names_in_force_;  // synchronous_standby_names, as confirmed of this postmaster
     bool may_be_primary_ = false;
-    bool told_to_end_ = false;       // an operation waits for the postmaster's end: it is no event
+    bool told_to_end_ = false;  // an operation waits for the postmaster's end: it is no event
     bool stopping_ = false;
-    std::optional<bool> crashed_;    // how the last one ended; nothing: it was before our time
+    std::optional<bool> crashed_;  // how the last one ended; nothing: it was before our time
     std::string exit_text_;
     int last_exit_ = 0;
 
     std::optional<ControlData> control_;
-    std::int64_t control_changed_ = 0;  // modification time of pg_control when it was read, in ns
-    std::unique_ptr<Connection> session_;   // for observe
+    std::int64_t control_changed_ = 0;     // modification time of pg_control when it was read, in ns
+    std::unique_ptr<Connection> session_;  // for observe
     bool session_in_use_ = false;
     std::unique_ptr<Connection> identify_;  // a replication connection of a standby to itself
     Timeline seen_timeline_;                // that the WAL receiver of this postmaster has streamed on

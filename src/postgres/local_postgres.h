@@ -1,8 +1,8 @@
 // The port Postgres on the instance of this machine.
 //
-// Everything runs as coroutines on the event loop; child processes and the postmaster's end are events, nothing blocks
-// but small files. Destroying it is the death of the brain as far as PostgreSQL is concerned: children of ours (initdb,
-// pg_basebackup, …) end, the postmaster runs on under the guard.
+// Everything runs as coroutines on the event loop; child processes and the postmaster's end are events,
+// nothing blocks but small files. Destroying it is the death of the brain as far as PostgreSQL is concerned:
+// children of ours (initdb, pg_basebackup, …) end, the postmaster runs on under the guard.
 #pragma once
 
 #include <memory>
@@ -19,10 +19,11 @@ namespace pgherd::postgres {
 class Instance;
 
 class LocalPostgres final : public Postgres {
- public:
-    // `loop` and `log` outlive it. Errors: no user to run PostgreSQL as, no PostgreSQL of a fitting version. Nothing is
-    // changed on disk before the first operation.
-    static Result<std::unique_ptr<LocalPostgres>> create(EventLoop& loop, AgentConfig config, guard::Client guard, Log& log);
+  public:
+    // `loop` and `log` outlive it. Errors: no user to run PostgreSQL as, no PostgreSQL of a fitting version.
+    // Nothing is changed on disk before the first operation.
+    static Result<std::unique_ptr<LocalPostgres>> create(EventLoop& loop, AgentConfig config,
+                                                         guard::Client guard, Log& log);
     ~LocalPostgres() override;
     LocalPostgres(const LocalPostgres&) = delete;
     LocalPostgres& operator=(const LocalPostgres&) = delete;
@@ -54,7 +55,7 @@ class LocalPostgres final : public Postgres {
     void callback(std::string_view event, Role role) override;
     void pre_promote(Done<void> done) override;
 
- private:
+  private:
     explicit LocalPostgres(std::shared_ptr<Instance> instance) : instance_(std::move(instance)) {}
 
     std::shared_ptr<Instance> instance_;

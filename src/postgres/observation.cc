@@ -18,11 +18,17 @@ std::string text_of(const Json& object, std::string_view key) {
     return boost::json::serialize(*value);
 }
 
-bool flag_of(const Json& object, std::string_view key) { return text_of(object, key) == "true"; }
+bool flag_of(const Json& object, std::string_view key) {
+    return text_of(object, key) == "true";
+}
 
-std::int64_t number_of(const Json& object, std::string_view key) { return parse_int(text_of(object, key)).value_or(0); }
+std::int64_t number_of(const Json& object, std::string_view key) {
+    return parse_int(text_of(object, key)).value_or(0);
+}
 
-Lsn lsn_of(const Json& object, std::string_view key) { return parse_lsn(text_of(object, key)).value_or(Lsn{}); }
+Lsn lsn_of(const Json& object, std::string_view key) {
+    return parse_lsn(text_of(object, key)).value_or(Lsn{});
+}
 
 std::optional<Lsn> optional_lsn(const Json& object, std::string_view key) {
     const auto lsn = parse_lsn(text_of(object, key));
@@ -32,7 +38,8 @@ std::optional<Lsn> optional_lsn(const Json& object, std::string_view key) {
 std::optional<WallTime> time_of(const Json& object, std::string_view key) {
     const Json* value = object.get_object().if_contains(key);
     if (!value || !value->is_number()) return std::nullopt;
-    return WallTime(std::chrono::microseconds(static_cast<std::int64_t>(value->to_number<double>() * 1e6 + 0.5)));
+    return WallTime(
+        std::chrono::microseconds(static_cast<std::int64_t>(value->to_number<double>() * 1e6 + 0.5)));
 }
 
 template <class Each>
@@ -46,7 +53,8 @@ std::map<std::string, std::string> map_of(const Json& object, std::string_view k
     std::map<std::string, std::string> result;
     const Json* value = object.get_object().if_contains(key);
     if (value && value->is_object())
-        for (const auto& [name, unused] : value->get_object()) result[std::string(name)] = text_of(*value, name);
+        for (const auto& [name, unused] : value->get_object())
+            result[std::string(name)] = text_of(*value, name);
     return result;
 }
 
@@ -82,17 +90,19 @@ void read_standby(const Json& document, PostgresState& state) {
     state.replay_paused = flag_of(document, "paused");
     const Json* receiver = document.get_object().if_contains("receiver");
     if (!receiver || !receiver->is_object()) return;
-    state.receiver = ReceiverState{.streaming = text_of(*receiver, "status") == "streaming",
-                                   .sender_host = text_of(*receiver, "sender_host"),
-                                   .sender_port = static_cast<std::uint16_t>(number_of(*receiver, "sender_port")),
-                                   .timeline = {static_cast<std::uint32_t>(number_of(*receiver, "received_tli"))},
-                                   .latest_end = lsn_of(*receiver, "latest_end_lsn")};
+    state.receiver =
+        ReceiverState{.streaming = text_of(*receiver, "status") == "streaming",
+                      .sender_host = text_of(*receiver, "sender_host"),
+                      .sender_port = static_cast<std::uint16_t>(number_of(*receiver, "sender_port")),
+                      .timeline = {static_cast<std::uint32_t>(number_of(*receiver, "received_tli"))},
+                      .latest_end = lsn_of(*receiver, "latest_end_lsn")};
     if (state.receiver->streaming) state.timeline = state.receiver->timeline;
 }
 
 void read_primary(const Json& document, PostgresState& state) {
     state.position = lsn_of(document, "flushed");
-    const std::string file = text_of(document, "wal_file");  // timeline, log and segment, eight hexadecimal digits each
+    const std::string file =
+        text_of(document, "wal_file");  // timeline, log and segment, eight hexadecimal digits each
     state.timeline = {static_cast<std::uint32_t>(std::strtoul(file.substr(0, 8).c_str(), nullptr, 16))};
 }
 
@@ -127,14 +137,18 @@ std::string_view observation_query() {
 Result<ServerFacts> read_observation(std::string_view text, PostgresState& state) {
     boost::system::error_code error;
     const Json document = boost::json::parse({text.data(), text.size()}, error);
-    if (error || !document.is_object()) return fail(fmt::format("cannot understand what PostgreSQL says of itself: {}", error.message()));
+    if (error || !document.is_object())
+        return fail(fmt::format("cannot understand what PostgreSQL says of itself: {}", error.message()));
     state.in_recovery = flag_of(document, "in_recovery");
     state.server_version = static_cast<int>(number_of(document, "version"));
     if (const auto id = parse_uint(text_of(document, "system_id"))) state.system_id = SystemId(*id);
     state.postmaster_start_time = time_of(document, "started");
-    if (*state.in_recovery) read_standby(document, state);
-    else read_primary(document, state);
-    for_each(document, "replication", [&](const Json& row) { state.replication.push_back(replication_row(row)); });
+    if (*state.in_recovery)
+        read_standby(document, state);
+    else
+        read_primary(document, state);
+    for_each(document, "replication",
+             [&](const Json& row) { state.replication.push_back(replication_row(row)); });
     for_each(document, "slots", [&](const Json& row) { state.slots.push_back(slot_state(row)); });
     state.synchronous_standby_names = text_of(document, "synchronous_standby_names");
     state.primary_conninfo = text_of(document, "primary_conninfo");

@@ -14,7 +14,8 @@ namespace pgherd::postgres {
 struct ServerFacts {
     std::string primary_slot_name;
     std::string restore_command;
-    std::map<std::string, std::string> pending;   // settings that wait for a restart, with their present values
+    std::map<std::string, std::string>
+        pending;  // settings that wait for a restart, with their present values
     std::map<std::string, std::string> settings;  // present values of what is set on the command line
 };
 

@@ -15,8 +15,12 @@ bool same_value(const std::string& a, const std::string& b) {
     if (iequals(a, b)) return true;
     const auto first = parse_int(a), second = parse_int(b);
     if (first && second) return *first == *second;
-    const auto on = [](const std::string& text) { return iequals(text, "on") || iequals(text, "true") || iequals(text, "yes") || text == "1"; };
-    const auto off = [](const std::string& text) { return iequals(text, "off") || iequals(text, "false") || iequals(text, "no") || text == "0"; };
+    const auto on = [](const std::string& text) {
+        return iequals(text, "on") || iequals(text, "true") || iequals(text, "yes") || text == "1";
+    };
+    const auto off = [](const std::string& text) {
+        return iequals(text, "off") || iequals(text, "false") || iequals(text, "no") || text == "0";
+    };
     return (on(a) && on(b)) || (off(a) && off(b));
 }
 
@@ -47,8 +51,10 @@ Async<PostgresState> Instance::observe(Instant deadline) {
     state.standby_configured = exists(data_dir() + "/standby.signal");
     if (state.postmaster == Postmaster::stopped && state.data == DataDirectory::valid) {
         const auto control = co_await read_control();
-        if (control) state.control = *control;
-        else log_.warning("postgres-control", control.error().message);
+        if (control)
+            state.control = *control;
+        else
+            log_.warning("postgres-control", control.error().message);
         state.crashed = crashed_.value_or(true) && control && !control->clean_shutdown();
     } else {
         state.control = control_;
@@ -90,9 +96,12 @@ Async<void> Instance::ask_server(PostgresState& state, Instant deadline) {
     PGHERD_CO_TRY(const ServerFacts facts, read_observation(answer->at(0, "json_build_object"), state));
     may_be_primary_ = !*state.in_recovery;
     if (*state.in_recovery) {
-        if (state.streaming()) seen_timeline_ = std::max(seen_timeline_, state.timeline);
-        else if (const auto replayed = co_await replayed_timeline(deadline)) state.timeline = std::max(*replayed, seen_timeline_);
-        else state.timeline = seen_timeline_;
+        if (state.streaming())
+            seen_timeline_ = std::max(seen_timeline_, state.timeline);
+        else if (const auto replayed = co_await replayed_timeline(deadline))
+            state.timeline = std::max(*replayed, seen_timeline_);
+        else
+            state.timeline = seen_timeline_;
     }
     state.timeline_history = read_history(data_dir(), state.timeline);
     state.newest_timeline = newest_timeline(data_dir());
@@ -122,7 +131,8 @@ void Instance::add_pending_restarts(const ServerFacts& facts, PostgresState& sta
     }
     for (const auto& [name, wanted] : line) {
         const auto present = facts.settings.find(name);
-        if (present != facts.settings.end() && !same_value(present->second, wanted)) state.pending_restart[name] = {present->second, wanted};
+        if (present != facts.settings.end() && !same_value(present->second, wanted))
+            state.pending_restart[name] = {present->second, wanted};
     }
 }
 

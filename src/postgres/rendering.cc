@@ -34,10 +34,15 @@ constexpr std::array<Controlled, 10> kControlled{{
 // From the dynamic configuration only as well, but changeable while the server runs.
 constexpr std::string_view kSharedFileParameter = "wal_keep_size";
 // Set by pgherd alone.
-constexpr std::array<std::string_view, 9> kOwned{"listen_addresses", "port", "cluster_name", "synchronous_standby_names", "primary_conninfo",
-                                                 "primary_slot_name", "hba_file", "ident_file", "data_directory"};
-constexpr std::array<std::string_view, 9> kRecovery{"primary_conninfo", "primary_slot_name", "recovery_target", "recovery_target_lsn", "recovery_target_name",
-                                                    "recovery_target_time", "recovery_target_timeline", "recovery_target_xid", "promote_trigger_file"};
+constexpr std::array<std::string_view, 9> kOwned{"listen_addresses", "port",
+                                                 "cluster_name",     "synchronous_standby_names",
+                                                 "primary_conninfo", "primary_slot_name",
+                                                 "hba_file",         "ident_file",
+                                                 "data_directory"};
+constexpr std::array<std::string_view, 9> kRecovery{
+    "primary_conninfo",         "primary_slot_name",    "recovery_target",
+    "recovery_target_lsn",      "recovery_target_name", "recovery_target_time",
+    "recovery_target_timeline", "recovery_target_xid",  "promote_trigger_file"};
 
 bool controlled(std::string_view name) {
     return std::ranges::any_of(kControlled, [&](const Controlled& one) { return one.name == name; });
@@ -97,7 +102,8 @@ const std::vector<std::string>& hba_lines(const RenderInput& input) {
 }
 
 constexpr std::string_view kHeader =
-    "# Written by pgherd, changes here are lost. Change the dynamic configuration or the agent's file instead.\n";
+    "# Written by pgherd, changes here are lost. Change the dynamic configuration or the agent's file "
+    "instead.\n";
 
 }  // namespace
 
@@ -127,8 +133,8 @@ Parameters command_line(const RenderInput& input) {
 
 Parameters file_parameters(const RenderInput& input) {
     const PostgresConfig& postgres = input.agent.postgres;
-    // Defaults that let a member notice a lost peer in seconds, and begin crash recovery with one flush of the file system
-    // instead of one of every file (PostgreSQL 14). Users' settings win.
+    // Defaults that let a member notice a lost peer in seconds, and begin crash recovery with one flush of
+    // the file system instead of one of every file (PostgreSQL 14). Users' settings win.
     Parameters result{{"wal_retrieve_retry_interval", "1s"},
                       {"wal_receiver_timeout", "10s"},
                       {"wal_sender_timeout", "10s"},
@@ -136,12 +142,16 @@ Parameters file_parameters(const RenderInput& input) {
                       {"wal_keep_size", "128MB"}};
     const auto take = [&](const Parameters& parameters, bool dynamic) {
         for (const auto& [name, value] : parameters)
-            if (!controlled(name) && !contains(kOwned, name) && (dynamic || name != kSharedFileParameter)) result[name] = value;
+            if (!controlled(name) && !contains(kOwned, name) && (dynamic || name != kSharedFileParameter))
+                result[name] = value;
     };
     take(lower(input.instance.dynamic.parameters), true);
     take(lower(postgres.parameters), false);
-    if (const auto size = parse_bytes(result["wal_keep_size"]); size && *size > 1024 && *size < std::int64_t{16} << 20) result["wal_keep_size"] = "16MB";
-    if (!input.socket_dir.empty() && !result.contains("unix_socket_directories")) result["unix_socket_directories"] = input.socket_dir;
+    if (const auto size = parse_bytes(result["wal_keep_size"]);
+        size && *size > 1024 && *size < std::int64_t{16} << 20)
+        result["wal_keep_size"] = "16MB";
+    if (!input.socket_dir.empty() && !result.contains("unix_socket_directories"))
+        result["unix_socket_directories"] = input.socket_dir;
     if (!postgres.config_dir.empty() && postgres.config_dir != postgres.data_dir) {
         result["hba_file"] = postgres.config_dir + "/pg_hba.conf";
         result["ident_file"] = postgres.config_dir + "/pg_ident.conf";
@@ -154,8 +164,10 @@ Parameters recovery_parameters(const RenderInput& input) {
     Parameters result = lower(input.instance.dynamic.recovery_conf);
     if (const auto& remote = input.instance.dynamic.standby_cluster) {
         if (!remote->restore_command.empty()) result["restore_command"] = remote->restore_command;
-        if (!remote->archive_cleanup_command.empty()) result["archive_cleanup_command"] = remote->archive_cleanup_command;
-        if (!remote->recovery_min_apply_delay.empty()) result["recovery_min_apply_delay"] = remote->recovery_min_apply_delay;
+        if (!remote->archive_cleanup_command.empty())
+            result["archive_cleanup_command"] = remote->archive_cleanup_command;
+        if (!remote->recovery_min_apply_delay.empty())
+            result["recovery_min_apply_delay"] = remote->recovery_min_apply_delay;
     }
     for (const auto& [name, value] : lower(input.agent.postgres.recovery_conf)) result[name] = value;
     for (const auto name : kRecovery) result.erase(std::string(name));
@@ -178,7 +190,9 @@ std::string postgresql_conf(const RenderInput& input) {
     return text;
 }
 
-bool default_hba(const RenderInput& input) { return hba_lines(input).empty(); }
+bool default_hba(const RenderInput& input) {
+    return hba_lines(input).empty();
+}
 
 std::string hba_conf(const RenderInput& input) {
     std::string text(kHeader);
@@ -187,7 +201,8 @@ std::string hba_conf(const RenderInput& input) {
     const std::string superuser = quote_identifier(postgres.superuser.username);
     const std::string replication = quote_identifier(postgres.replication.username);
     // Without a password the agent gets in as the user it is, and nobody else does.
-    text += fmt::format("local all {} {}\n", superuser, postgres.superuser.password.empty() ? "peer map=pgherd" : "scram-sha-256");
+    text += fmt::format("local all {} {}\n", superuser,
+                        postgres.superuser.password.empty() ? "peer map=pgherd" : "scram-sha-256");
     text += fmt::format("local replication {} scram-sha-256\n", replication);
     text += fmt::format("host replication {} all scram-sha-256\n", replication);
     text += "local all all scram-sha-256\nhost all all all scram-sha-256\n";
@@ -195,10 +210,12 @@ std::string hba_conf(const RenderInput& input) {
 }
 
 std::string ident_conf(const RenderInput& input) {
-    const auto& lines = input.agent.postgres.pg_ident.empty() ? input.instance.dynamic.pg_ident : input.agent.postgres.pg_ident;
+    const auto& lines = input.agent.postgres.pg_ident.empty() ? input.instance.dynamic.pg_ident
+                                                              : input.agent.postgres.pg_ident;
     std::string text(kHeader);
     for (const std::string& user : {std::string("root"), input.user})
-        text += fmt::format("pgherd {} {}\n", user, quote_identifier(input.agent.postgres.superuser.username));
+        text +=
+            fmt::format("pgherd {} {}\n", user, quote_identifier(input.agent.postgres.superuser.username));
     for (const auto& line : lines) text += line + "\n";
     return text;
 }

@@ -1,9 +1,10 @@
-// The texts that PostgreSQL reads: postgresql.conf, pg_hba.conf, pg_ident.conf, the password file, the server's command
-// line. Pure functions of the configuration (reference: Patroni 4.1, "Postgres parameters controlled only through DCS").
+// The texts that PostgreSQL reads: postgresql.conf, pg_hba.conf, pg_ident.conf, the password file, the
+// server's command line. Pure functions of the configuration (reference: Patroni 4.1, "Postgres parameters
+// controlled only through DCS").
 //
-// Parameters that must be alike on all members come from the dynamic configuration alone and go on the command line,
-// where ALTER SYSTEM does not reach. Everything else goes into postgresql.conf, local settings before dynamic ones.
-// Passwords are in the password file and nowhere else.
+// Parameters that must be alike on all members come from the dynamic configuration alone and go on the
+// command line, where ALTER SYSTEM does not reach. Everything else goes into postgresql.conf, local settings
+// before dynamic ones. Passwords are in the password file and nowhere else.
 #pragma once
 
 #include <map>
@@ -22,8 +23,8 @@ using Parameters = std::map<std::string, std::string>;  // names in lower case
 struct RenderInput {
     const AgentConfig& agent;
     const InstanceConfig& instance;
-    std::string socket_dir;              // unix_socket_directories
-    std::string user;                    // of the operating system, that PostgreSQL runs as
+    std::string socket_dir;  // unix_socket_directories
+    std::string user;        // of the operating system, that PostgreSQL runs as
     bool standby = false;
     Upstream upstream;                   // of a standby
     std::optional<ControlData> control;  // a standby's limits are not set below these
@@ -48,7 +49,8 @@ bool default_hba(const RenderInput& input);
 std::map<std::string, std::string> replication_conninfo(const AgentConfig& agent, const Upstream& upstream);
 std::string password_file_path(const AgentConfig& agent);
 
-// postgresql.auto.conf without the settings that would override what pgherd decides (ALTER SYSTEM, pg_basebackup -R).
+// postgresql.auto.conf without the settings that would override what pgherd decides (ALTER SYSTEM,
+// pg_basebackup -R).
 std::string purge_auto_conf(std::string_view text);
 
 }  // namespace pgherd::postgres

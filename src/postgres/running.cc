@@ -1,10 +1,10 @@
-// Starting, stopping and promoting. The postmaster is the guard's child: orders go there, its end comes from there.
+// Starting, stopping and promoting. The postmaster is the guard's child: orders go there, its end comes from
+// there.
 #include <csignal>
 #include <cstring>
 
-#include <sys/inotify.h>
-
 #include <fmt/format.h>
+#include <sys/inotify.h>
 
 #include "guard/processes.h"
 #include "postgres/datadir.h"
@@ -22,28 +22,33 @@ constexpr Duration kQuitPatience = seconds(8);
 
 // Tells changes of postmaster.pid, into whose eighth line the postmaster writes its status.
 class LockFileWatch {
- public:
+  public:
     LockFileWatch(asio::any_io_executor executor, const std::string& data_dir)
         : descriptor_(executor, ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
-        ::inotify_add_watch(descriptor_.native_handle(), data_dir.c_str(), IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO);
+        ::inotify_add_watch(descriptor_.native_handle(), data_dir.c_str(),
+                            IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO);
     }
     asio::awaitable<void> wait(Notifier& also, Instant deadline) {
         using namespace asio::experimental::awaitable_operators;
-        co_await (wait_ready(descriptor_, asio::posix::stream_descriptor::wait_read, deadline) || also.wait(deadline));
+        co_await (wait_ready(descriptor_, asio::posix::stream_descriptor::wait_read, deadline) ||
+                  also.wait(deadline));
         char events[4096];
-        while (::read(descriptor_.native_handle(), events, sizeof events) > 0) {}
+        while (::read(descriptor_.native_handle(), events, sizeof events) > 0) {
+        }
     }
 
- private:
+  private:
     asio::posix::stream_descriptor descriptor_;
 };
 
 // A session of a client, by its process title "postgres: <cluster>: <user> <database> …".
 bool is_client_session(const std::string& title, const std::string& cluster) {
     static constexpr std::array<std::string_view, 19> kOthers{
-        "checkpointer", "background writer", "walwriter", "startup", "walreceiver", "walsender", "archiver", "autovacuum launcher", "autovacuum worker",
-        "logical replication", "logger", "stats collector", "slotsync worker", "walsummarizer", "wal writer", "io worker", "parallel worker",
-        "checkpoint", "archive"};
+        "checkpointer",      "background writer",   "walwriter",  "startup",
+        "walreceiver",       "walsender",           "archiver",   "autovacuum launcher",
+        "autovacuum worker", "logical replication", "logger",     "stats collector",
+        "slotsync worker",   "walsummarizer",       "wal writer", "io worker",
+        "parallel worker",   "checkpoint",          "archive"};
     std::string_view text = title;
     if (!text.starts_with("postgres: ")) return false;
     text.remove_prefix(10);
@@ -53,12 +58,15 @@ bool is_client_session(const std::string& title, const std::string& cluster) {
     return true;
 }
 
-int signal_of(StopMode mode) { return mode == StopMode::smart ? SIGTERM : mode == StopMode::fast ? SIGINT : SIGQUIT; }
+int signal_of(StopMode mode) {
+    return mode == StopMode::smart ? SIGTERM : mode == StopMode::fast ? SIGINT : SIGQUIT;
+}
 
 }  // namespace
 
 Async<void> Instance::arm(Instant deadline) {
-    const std::int64_t limit = deadline == Instant::max() ? guard::kNever : deadline.time_since_epoch().count();
+    const std::int64_t limit =
+        deadline == Instant::max() ? guard::kNever : deadline.time_since_epoch().count();
     PGHERD_CO_CHECK(co_await guard_.confirmed(guard_.client().arm(limit)));
     co_return Status{};
 }
@@ -66,25 +74,32 @@ Async<void> Instance::arm(Instant deadline) {
 Async<void> Instance::disarm() {
     // A primary that runs on without a lease (pause) may also be restarted without one.
     const bool primary = !gone() && may_be_primary_;
-    PGHERD_CO_CHECK(co_await guard_.confirmed(primary ? guard_.client().arm(guard::kNever) : guard_.client().disarm()));
+    PGHERD_CO_CHECK(
+        co_await guard_.confirmed(primary ? guard_.client().arm(guard::kNever) : guard_.client().disarm()));
     co_return Status{};
 }
 
 Async<void> Instance::send_signal(int number) {
     const auto sent = co_await guard_.confirmed(guard_.client().signal(number));
     if (sent) co_return Status{};
-    // A guard that hangs must not keep a primary alive: the same process, found by pid and start time, is signalled directly.
+    // A guard that hangs must not keep a primary alive: the same process, found by pid and start time, is
+    // signalled directly.
     const guard::GuardStatus& status = guard_.status();
-    const auto process = status.postmaster_pid > 0 ? guard::process_info(status.postmaster_pid) : std::nullopt;
+    const auto process =
+        status.postmaster_pid > 0 ? guard::process_info(status.postmaster_pid) : std::nullopt;
     if (sent.error().code == ErrorCode::conflict || !process || process->start != status.postmaster_start)
         co_return std::unexpected(sent.error());
-    if (::kill(status.postmaster_pid, number) != 0) co_return fail(fmt::format("cannot signal PostgreSQL: {}", std::strerror(errno)));
+    if (::kill(status.postmaster_pid, number) != 0)
+        co_return fail(fmt::format("cannot signal PostgreSQL: {}", std::strerror(errno)));
     co_return Status{};
 }
 
 Async<void> Instance::adopt(pid_t pid) {
     auto adopted = co_await guard_.confirmed(guard_.client().adopt(pid));
-    if (!adopted) co_return std::unexpected(with_context(std::move(adopted).error(), fmt::format("cannot adopt the running PostgreSQL (process {})", pid)));
+    if (!adopted)
+        co_return std::unexpected(
+            with_context(std::move(adopted).error(),
+                         fmt::format("cannot adopt the running PostgreSQL (process {})", pid)));
     log_.info("postgres-adopted", fmt::format("found PostgreSQL running as process {}", pid));
     told_to_end_ = false;
     may_be_primary_ = true;
@@ -96,8 +111,11 @@ Async<void> Instance::await_ready(Instant deadline) {
     while (true) {
         if (gone()) co_return fail(fmt::format("cannot start PostgreSQL: it {}", why_it_ended()));
         const auto lock = read_lock_file(data_dir());
-        if (lock && lock->pid == guard_.status().postmaster_pid && (lock->status == "ready" || lock->status == "standby")) co_return Status{};
-        if (boottime_now() >= deadline) co_return fail(ErrorCode::timeout, "PostgreSQL does not accept connections yet");
+        if (lock && lock->pid == guard_.status().postmaster_pid &&
+            (lock->status == "ready" || lock->status == "standby"))
+            co_return Status{};
+        if (boottime_now() >= deadline)
+            co_return fail(ErrorCode::timeout, "PostgreSQL does not accept connections yet");
         co_await watch.wait(guard_.changed(), deadline);
     }
 }
@@ -108,8 +126,10 @@ Async<void> Instance::launch(bool as_primary, Instant deadline) {
     PGHERD_CO_CHECK(write_configuration());
     // A pid of the lock file may belong to something else by now, which PostgreSQL would take for itself.
     const auto lock = read_lock_file(data_dir());
-    if (lock && ::kill(std::abs(lock->pid), 0) == 0 && !running_postmaster(data_dir())) PGHERD_CO_CHECK(remove_file(data_dir() + "/postmaster.pid"));
-    guard::StartOrder order{.argv = {programs.path("postgres"), "-D", data_dir(), "--config-file=" + config_dir() + "/postgresql.conf"},
+    if (lock && ::kill(std::abs(lock->pid), 0) == 0 && !running_postmaster(data_dir()))
+        PGHERD_CO_CHECK(remove_file(data_dir() + "/postmaster.pid"));
+    guard::StartOrder order{.argv = {programs.path("postgres"), "-D", data_dir(),
+                                     "--config-file=" + config_dir() + "/postgresql.conf"},
                             .environment = server_environment(identity_),
                             .working_directory = data_dir(),
                             .as_primary = as_primary,
@@ -117,7 +137,8 @@ Async<void> Instance::launch(bool as_primary, Instant deadline) {
                             .uid = identity_.uid,
                             .gid = identity_.gid};
     order.groups.assign(identity_.groups.begin(), identity_.groups.end());
-    for (const auto& [name, value] : command_line(render_input())) order.argv.push_back(fmt::format("--{}={}", name, value));
+    for (const auto& [name, value] : command_line(render_input()))
+        order.argv.push_back(fmt::format("--{}={}", name, value));
     if (!config_.log.dir.empty()) {
         order.log_file = fmt::format("{}/postgresql-{}.log", config_.log.dir, config_.name.text());
         if (!exists(order.log_file)) PGHERD_CO_CHECK(write_file(identity_, order.log_file, ""));
@@ -139,13 +160,15 @@ Async<void> Instance::launch(bool as_primary, Instant deadline) {
 
 Async<void> Instance::start(StartSpec spec, Duration timeout) {
     const Instant deadline = after(timeout);
-    if (!gone()) co_return fail(ErrorCode::conflict, "cannot start PostgreSQL: it runs already, or is not gone yet");
+    if (!gone())
+        co_return fail(ErrorCode::conflict, "cannot start PostgreSQL: it runs already, or is not gone yet");
     if (const auto pid = running_postmaster(data_dir())) {
         PGHERD_CO_CHECK(co_await adopt(*pid));
         co_return co_await await_ready(deadline);
     }
     if (const auto state = inspect(data_dir()); state != DataDirectory::valid)
-        co_return fail(ErrorCode::conflict, fmt::format("cannot start PostgreSQL: {} is no complete instance", data_dir()));
+        co_return fail(ErrorCode::conflict,
+                       fmt::format("cannot start PostgreSQL: {} is no complete instance", data_dir()));
     PGHERD_CO_CHECK(remove_dangling_timelines(data_dir()));
     spec_ = spec;
     if (spec.standby) {
@@ -192,8 +215,12 @@ Async<void> Instance::stop(StopMode mode, bool checkpoint_first, Instant deadlin
         co_return Status{};
     }
     if (!config_.postgres.before_stop.empty() && mode != StopMode::immediate) {
-        const auto ran = co_await run_child(identity_, {.argv = shell_command(config_.postgres.before_stop, {}), .environment = tool_environment(identity_, {})}, deadline);
-        if (!ran || !ran->succeeded()) log_.warning("before-stop", ran ? "before_stop " + ran->describe() : ran.error().message);
+        const auto ran = co_await run_child(identity_,
+                                            {.argv = shell_command(config_.postgres.before_stop, {}),
+                                             .environment = tool_environment(identity_, {})},
+                                            deadline);
+        if (!ran || !ran->succeeded())
+            log_.warning("before-stop", ran ? "before_stop " + ran->describe() : ran.error().message);
     }
     if (checkpoint_first && mode != StopMode::immediate) {
         const auto done = co_await query("CHECKPOINT", deadline, {{"options", "-c statement_timeout=0"}});
@@ -221,8 +248,11 @@ Async<void> Instance::promote(Timeline claimed) {
     const Instant deadline = after(config_.postgres.pg_ctl_timeout);
     // Arming anew marks the standby, as it runs, as something that ends at the deadline.
     PGHERD_CO_TRY(const guard::GuardStatus status, co_await guard_.confirmed(guard_.client().status()));
-    if (status.phase != guard::PostmasterPhase::running) co_return fail(ErrorCode::conflict, "cannot promote: PostgreSQL does not run");
-    if (status.deadline == guard::kDisarmed) co_return fail(ErrorCode::conflict, "cannot promote: there is no deadline by which a primary would be stopped");
+    if (status.phase != guard::PostmasterPhase::running)
+        co_return fail(ErrorCode::conflict, "cannot promote: PostgreSQL does not run");
+    if (status.deadline == guard::kDisarmed)
+        co_return fail(ErrorCode::conflict,
+                       "cannot promote: there is no deadline by which a primary would be stopped");
     PGHERD_CO_CHECK(co_await guard_.confirmed(guard_.client().arm(status.deadline)));
     may_be_primary_ = true;
     PGHERD_CO_TRY(const auto session, co_await connect_local(deadline));
@@ -240,11 +270,15 @@ Async<void> Instance::end_recovery(Connection& session, Instant deadline) {
     PGHERD_CO_CHECK(co_await send_signal(SIGUSR1));
     Duration pause = milliseconds(5);
     while (true) {
-        // The postmaster writes "ready" a moment after the end of recovery; the question finds it somewhat earlier.
-        PGHERD_CO_TRY(const Table answer, co_await session.query("SELECT pg_is_in_recovery() AS standby", deadline));
+        // The postmaster writes "ready" a moment after the end of recovery; the question finds it somewhat
+        // earlier.
+        PGHERD_CO_TRY(const Table answer,
+                      co_await session.query("SELECT pg_is_in_recovery() AS standby", deadline));
         if (answer.at(0, "standby") == "f") break;
         if (gone()) co_return fail(fmt::format("cannot promote: PostgreSQL {}", why_it_ended()));
-        if (boottime_now() >= deadline) co_return fail(ErrorCode::timeout, "PostgreSQL does not finish its promotion in time", Certainty::maybe_done);
+        if (boottime_now() >= deadline)
+            co_return fail(ErrorCode::timeout, "PostgreSQL does not finish its promotion in time",
+                           Certainty::maybe_done);
         co_await watch.wait(guard_.changed(), std::min(deadline, after(pause)));
         pause = std::min<Duration>(pause * 2, milliseconds(50));
     }
@@ -253,7 +287,8 @@ Async<void> Instance::end_recovery(Connection& session, Instant deadline) {
 }
 
 Async<void> Instance::checkpoint() {
-    PGHERD_CO_CHECK(co_await query("CHECKPOINT", after(std::chrono::hours(1)), {{"options", "-c statement_timeout=0"}}));
+    PGHERD_CO_CHECK(
+        co_await query("CHECKPOINT", after(std::chrono::hours(1)), {{"options", "-c statement_timeout=0"}}));
     co_return Status{};
 }
 

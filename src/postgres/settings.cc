@@ -1,11 +1,9 @@
 // The configuration on disk, and getting a running server to take it over.
+#include <algorithm>
 #include <csignal>
 
-#include <algorithm>
-
-#include <libpq-fe.h>
-
 #include <fmt/format.h>
+#include <libpq-fe.h>
 
 #include "base/text.h"
 #include "postgres/datadir.h"
@@ -31,10 +29,12 @@ Status Instance::write_configuration() {
         PGHERD_CHECK(write_file(identity_, base, original.value_or("")));
     }
     const std::string auto_conf = data_dir() + "/postgresql.auto.conf";
-    if (const auto text = read_file(auto_conf)) PGHERD_CHECK(write_file(identity_, auto_conf, purge_auto_conf(*text)));
+    if (const auto text = read_file(auto_conf))
+        PGHERD_CHECK(write_file(identity_, auto_conf, purge_auto_conf(*text)));
     PGHERD_CHECK(write_file(identity_, password_file_path(config_), password_file(config_)));
     std::string text = postgresql_conf(input);
-    for (const auto& [name, value] : custom_recovery_) text += fmt::format("{} = {}\n", name, quote_literal(value));
+    for (const auto& [name, value] : custom_recovery_)
+        text += fmt::format("{} = {}\n", name, quote_literal(value));
     PGHERD_CHECK(write_file(identity_, conf, text));
     PGHERD_CHECK(write_file(identity_, config_dir() + "/pg_hba.conf", hba_conf(input)));
     return write_file(identity_, config_dir() + "/pg_ident.conf", ident_conf(input));
@@ -47,14 +47,17 @@ Async<void> Instance::learn_upstream() {
         spec_ = StartSpec{.standby = exists(data_dir() + "/standby.signal")};
         co_return Status{};
     }
-    PGHERD_CO_TRY(const Table answer, co_await query("SELECT current_setting('primary_conninfo') AS conninfo, current_setting('primary_slot_name') AS slot",
+    PGHERD_CO_TRY(const Table answer, co_await query("SELECT current_setting('primary_conninfo') AS "
+                                                     "conninfo, current_setting('primary_slot_name') AS slot",
                                                      after(seconds(5))));
     StartSpec spec{.standby = true, .upstream = {.slot = answer.at(0, "slot")}};
-    const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(PQconninfoParse(answer.at(0, "conninfo").c_str(), nullptr), PQconninfoFree);
+    const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(
+        PQconninfoParse(answer.at(0, "conninfo").c_str(), nullptr), PQconninfoFree);
     for (const PQconninfoOption* option = options.get(); option && option->keyword; ++option) {
         if (!option->val) continue;
         if (option->keyword == std::string_view("host")) spec.upstream.host = option->val;
-        if (option->keyword == std::string_view("port")) spec.upstream.port = static_cast<std::uint16_t>(parse_uint(option->val).value_or(5432));
+        if (option->keyword == std::string_view("port"))
+            spec.upstream.port = static_cast<std::uint16_t>(parse_uint(option->val).value_or(5432));
     }
     spec_ = std::move(spec);
     co_return Status{};
@@ -62,7 +65,8 @@ Async<void> Instance::learn_upstream() {
 
 Async<void> Instance::follow(Upstream upstream) {
     if (gone()) co_return fail(ErrorCode::conflict, "cannot follow: PostgreSQL does not run");
-    if (!exists(data_dir() + "/standby.signal")) co_return fail(ErrorCode::conflict, "cannot follow: PostgreSQL is no standby");
+    if (!exists(data_dir() + "/standby.signal"))
+        co_return fail(ErrorCode::conflict, "cannot follow: PostgreSQL is no standby");
     spec_ = StartSpec{.standby = true, .upstream = std::move(upstream)};
     // Every supported version takes a new primary_conninfo over on reload.
     PGHERD_CO_CHECK(write_configuration());
@@ -71,7 +75,9 @@ Async<void> Instance::follow(Upstream upstream) {
 
 Async<void> Instance::reload() {
     PGHERD_CO_CHECK(co_await learn_upstream());
-    if (inspect(data_dir()) != DataDirectory::valid) co_return fail(ErrorCode::conflict, fmt::format("cannot reload: {} is no complete instance", data_dir()));
+    if (inspect(data_dir()) != DataDirectory::valid)
+        co_return fail(ErrorCode::conflict,
+                       fmt::format("cannot reload: {} is no complete instance", data_dir()));
     PGHERD_CO_CHECK(write_configuration());
     if (gone()) co_return Status{};
     co_return co_await send_signal(SIGHUP);

@@ -15,12 +15,14 @@ const Member* find_member(const Input& input, std::string_view application) {
 }
 
 bool connected(const Input& input, const MemberName& name) {
-    return std::ranges::any_of(input.pg->replication,
-                               [&](const ReplicationRow& row) { return iequals(row.application_name, name.text()); });
+    return std::ranges::any_of(input.pg->replication, [&](const ReplicationRow& row) {
+        return iequals(row.application_name, name.text());
+    });
 }
 
 bool suitable(const Input& input, const ReplicationRow& row, const Member* member) {
-    if (!member || member->name == input.self || row.state != "streaming" || !row.flush_lsn.valid()) return false;
+    if (!member || member->name == input.self || row.state != "streaming" || !row.flush_lsn.valid())
+        return false;
     if (!member->running() || !member->tags.may_sync()) return false;
     // It is about to stream from another standby; what it acknowledges here ends any moment.
     const MemberName& source = member->tags.replicatefrom;
@@ -47,13 +49,15 @@ std::vector<Candidate> candidates(const Input& input) {
     for (const ReplicationRow& row : input.pg->replication) {
         const Member* member = find_member(input, row.application_name);
         if (!suitable(input, row, member)) continue;
-        bool twice = std::ranges::any_of(found, [&](const Candidate& other) { return other.name == member->name; });
+        bool twice =
+            std::ranges::any_of(found, [&](const Candidate& other) { return other.name == member->name; });
         if (twice) continue;
         found.push_back({member->name, member->tags.sync_priority.value_or(1), standing(row), row.flush_lsn});
         best = std::max(best, row.flush_lsn);
     }
     if (std::int64_t limit = input.config->maximum_lag_on_syncnode; limit >= 0)
-        std::erase_if(found, [&](const Candidate& c) { return bytes_between(c.flushed, best) > std::uint64_t(limit); });
+        std::erase_if(
+            found, [&](const Candidate& c) { return bytes_between(c.flushed, best) > std::uint64_t(limit); });
     std::ranges::sort(found, better);
     return found;
 }

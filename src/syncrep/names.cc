@@ -41,9 +41,12 @@ std::optional<std::vector<Token>> tokens(std::string_view text) {
             Token token{.text = "", .word = true, .was_quoted = true};
             for (++i;; ++i) {
                 if (i >= text.size()) return std::nullopt;
-                if (text[i] != '"') token.text += text[i];
-                else if (i + 1 < text.size() && text[i + 1] == '"') token.text += text[i++];
-                else break;
+                if (text[i] != '"')
+                    token.text += text[i];
+                else if (i + 1 < text.size() && text[i + 1] == '"')
+                    token.text += text[i++];
+                else
+                    break;
             }
             ++i;
             found.push_back(std::move(token));
@@ -57,7 +60,8 @@ std::optional<std::vector<Token>> tokens(std::string_view text) {
 }
 
 // word (',' word)* from `at` to the end or a ')'; nothing when it is no such list.
-std::optional<std::vector<MemberName>> name_list(const std::vector<Token>& all, std::size_t at, std::size_t end) {
+std::optional<std::vector<MemberName>> name_list(const std::vector<Token>& all, std::size_t at,
+                                                 std::size_t end) {
     std::vector<MemberName> names;
     for (std::size_t i = at; i < end; ++i) {
         bool separator = (i - at) % 2 == 1;
@@ -69,7 +73,9 @@ std::optional<std::vector<MemberName>> name_list(const std::vector<Token>& all, 
     return names;
 }
 
-SyncNames other() { return {.method = SyncNames::Method::other, .count = 0, .names = {}}; }
+SyncNames other() {
+    return {.method = SyncNames::Method::other, .count = 0, .names = {}};
+}
 
 }  // namespace
 
@@ -87,11 +93,13 @@ SyncNames parse_names(std::string_view text) {
         if (is_word(0, "any")) parsed.method = SyncNames::Method::any;
         at = 1;
     }
-    bool counted = at + 1 < all->size() && (*all)[at].word && (*all)[at + 1].text == "(" && !(*all)[at + 1].word;
+    bool counted =
+        at + 1 < all->size() && (*all)[at].word && (*all)[at + 1].text == "(" && !(*all)[at + 1].word;
     std::size_t end = all->size();
     if (counted) {
         auto count = parse_int((*all)[at].text);
-        if (!count || *count < 1 || *count > 10000 || all->back().text != ")" || all->back().word) return other();
+        if (!count || *count < 1 || *count > 10000 || all->back().text != ")" || all->back().word)
+            return other();
         parsed.count = int(*count);
         at += 2;
         --end;
@@ -105,7 +113,9 @@ SyncNames parse_names(std::string_view text) {
 }
 
 std::string render_names(const SyncNames& names) {
-    if (names.method == SyncNames::Method::none || names.method == SyncNames::Method::other || names.names.empty()) return "";
+    if (names.method == SyncNames::Method::none || names.method == SyncNames::Method::other ||
+        names.names.empty())
+        return "";
     std::vector<std::string> list;
     for (const MemberName& name : names.names) list.push_back(quoted(name.text()));
     std::string count = std::to_string(names.count);

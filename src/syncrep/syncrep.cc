@@ -23,13 +23,20 @@ Names unite(const Names& a, const Names& b) {
     std::ranges::set_union(a, b, std::back_inserter(all));
     return all;
 }
-int size(const Names& names) { return int(names.size()); }
-
-SwapRecord swap(const Input& input, Names standbys, int quorum = 0) {
-    return {SyncRecord{.leader = input.self, .quorum = quorum, .standbys = std::move(standbys), .modified = input.record->modified}};
+int size(const Names& names) {
+    return int(names.size());
 }
 
-SetNames set(SyncNames names) { return {render_names(names)}; }
+SwapRecord swap(const Input& input, Names standbys, int quorum = 0) {
+    return {SyncRecord{.leader = input.self,
+                       .quorum = quorum,
+                       .standbys = std::move(standbys),
+                       .modified = input.record->modified}};
+}
+
+SetNames set(SyncNames names) {
+    return {render_names(names)};
+}
 
 SyncNames all_of(Names names) {
     if (names.empty()) return {};
@@ -54,7 +61,8 @@ Names wanted_names(const std::vector<Candidate>& best, std::size_t limit) {
 Names caught_up(const Input& input, const std::vector<Candidate>& best, const Names& names) {
     Names confirmed;
     for (const Candidate& candidate : best)
-        if (input.noted_lsn && candidate.flushed >= *input.noted_lsn && std::ranges::binary_search(names, candidate.name))
+        if (input.noted_lsn && candidate.flushed >= *input.noted_lsn &&
+            std::ranges::binary_search(names, candidate.name))
             confirmed.push_back(candidate.name);
     std::ranges::sort(confirmed);
     return confirmed;
@@ -62,14 +70,16 @@ Names caught_up(const Input& input, const std::vector<Candidate>& best, const Na
 
 Step step_off(const Input& input) {
     if (!input.record->empty() || !input.record->standbys.empty())
-        return SwapRecord{SyncRecord{.leader = {}, .quorum = 0, .standbys = {}, .modified = input.record->modified}};
+        return SwapRecord{
+            SyncRecord{.leader = {}, .quorum = 0, .standbys = {}, .modified = input.record->modified}};
     if (input.pg->synchronous_standby_names != input.user_names) return SetNames{input.user_names};
     return Done{};
 }
 
 // Strict mode without a standby: what is promised stays promised, and nothing is acknowledged alone.
 Step step_strict(const SyncNames& now, const Names& recorded) {
-    if (!recorded.empty() && intersect(recorded, now.names) == recorded) return Wait{"no standby streams, commits wait for one"};
+    if (!recorded.empty() && intersect(recorded, now.names) == recorded)
+        return Wait{"no standby streams, commits wait for one"};
     SyncNames placeholder = all_of({MemberName(kPlaceholder)});
     if (now == placeholder) return Wait{"no standby streams, commits wait for one"};
     return set(placeholder);
@@ -99,8 +109,9 @@ Step step_on(const Input& input) {
     return Wait{"standbys have not caught up yet"};
 }
 
-// Any `count` of the names acknowledge; `quorum` + 1 of the voters must be seen to take over. They always meet when
-// count + quorum >= size of (voters ∪ names). See the header for why a record changes only after the setting has caught up.
+// Any `count` of the names acknowledge; `quorum` + 1 of the voters must be seen to take over. They always
+// meet when count + quorum >= size of (voters ∪ names). See the header for why a record changes only after
+// the setting has caught up.
 struct Quorum {
     const Input& input;
     const SyncRecord& record = *input.record;
@@ -128,7 +139,8 @@ struct Quorum {
         }
         SyncNames target = any_of(count, wanted);
         if (now != target) {
-            bool safe = record.standbys.empty() || count + record.quorum >= size(unite(record.standbys, wanted));
+            bool safe =
+                record.standbys.empty() || count + record.quorum >= size(unite(record.standbys, wanted));
             return safe ? Step{set(target)} : Step{loosen()};
         }
         int quorum = size(wanted) - count;
@@ -145,7 +157,9 @@ SyncNames names_for(const SyncRecord& record, const MemberName& self, const Dyna
     Names others = record.standbys;
     std::erase(others, self);
     int count = size(others) - record.quorum;
-    SyncNames names = record.quorum > 0 || config.synchronous_mode == SynchronousMode::quorum ? any_of(std::max(count, 0), others) : all_of(others);
+    SyncNames names = record.quorum > 0 || config.synchronous_mode == SynchronousMode::quorum
+                          ? any_of(std::max(count, 0), others)
+                          : all_of(others);
     bool strict = config.synchronous_mode != SynchronousMode::off && config.synchronous_mode_strict;
     if (names == SyncNames{} && strict) return all_of({MemberName(kPlaceholder)});
     return names;
@@ -158,7 +172,8 @@ Step next_step(const Input& input) {
         case SynchronousMode::on: step = step_on(input); break;
         case SynchronousMode::quorum: step = Quorum{input}.next(); break;
     }
-    // What this record allows, one that comes late may forbid: a confirmed swap first, on which the late one fails.
+    // What this record allows, one that comes late may forbid: a confirmed swap first, on which the late one
+    // fails.
     if (std::holds_alternative<SetNames>(step) && input.record_uncertain) return SwapRecord{*input.record};
     return step;
 }

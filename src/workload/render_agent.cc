@@ -76,7 +76,8 @@ std::string render_agent_yaml(const ClusterSpec& cluster, const MemberSpec& memb
     auto address = to_string(Endpoint{member.host, member.rest_port});
     JsonObject restapi{{"listen", address}, {"connect_address", address}};
     if (!cluster.rest_username.empty())
-        restapi["authentication"] = JsonObject{{"username", cluster.rest_username}, {"password", cluster.rest_password}};
+        restapi["authentication"] =
+            JsonObject{{"username", cluster.rest_username}, {"password", cluster.rest_password}};
     document["restapi"] = std::move(restapi);
     if (!member.log_dir.empty()) document["log"] = JsonObject{{"dir", member.log_dir}};
     document["postgresql"] = postgresql(cluster, member);

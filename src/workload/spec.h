@@ -26,8 +26,8 @@ struct ClusterSpec {
     std::string namespace_ = "service";
     std::string superuser_password;
     std::string replication_password;
-    std::string rewind_password;      // empty = the superuser rewinds
-    std::string rest_username;        // of the REST API's changes; empty = only this machine may change something
+    std::string rewind_password;  // empty = the superuser rewinds
+    std::string rest_username;    // of the REST API's changes; empty = only this machine may change something
     std::string rest_password;
     JsonObject dynamic_config;        // the cluster's first one
     std::vector<std::string> initdb;  // arguments, in command line form: "--data-checksums"

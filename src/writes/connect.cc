@@ -18,7 +18,7 @@ struct HostRace::Attempt {
     const HostSettings* host = nullptr;
     Connection connection;  // none: pausing until `when`
     PostgresPollingStatusType wants = PGRES_POLLING_WRITING;
-    Mono when;              // connecting: the bound; pausing: the next try
+    Mono when;  // connecting: the bound; pausing: the next try
     std::string trouble = "not tried yet";
 
     void start(Mono now, Duration bound) {
@@ -68,7 +68,8 @@ std::optional<Connected> HostRace::step(Attempt& attempt, bool ready, Mono now) 
         if (now < attempt.when) return std::nullopt;
         attempt.start(now, pace_.bound);
         if (!attempt.connection || PQstatus(attempt.connection.get()) == CONNECTION_BAD)
-            attempt.give_up(attempt.connection ? reason(attempt.connection.get()) : "out of memory", now + pace_.pause);
+            attempt.give_up(attempt.connection ? reason(attempt.connection.get()) : "out of memory",
+                            now + pace_.pause);
         return std::nullopt;
     }
     if (ready) {
@@ -80,7 +81,8 @@ std::optional<Connected> HostRace::step(Attempt& attempt, bool ready, Mono now) 
             return std::nullopt;
         }
     }
-    if (now >= attempt.when) attempt.give_up(fmt::format("no answer within {}", to_text(pace_.bound)), now + pace_.pause);
+    if (now >= attempt.when)
+        attempt.give_up(fmt::format("no answer within {}", to_text(pace_.bound)), now + pace_.pause);
     return std::nullopt;
 }
 

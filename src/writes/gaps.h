@@ -1,5 +1,5 @@
-// How long nothing was acknowledged: the time between two acknowledgements, on CLOCK_MONOTONIC, that a client of the
-// database lives through when a primary goes away.
+// How long nothing was acknowledged: the time between two acknowledgements, on CLOCK_MONOTONIC, that a client
+// of the database lives through when a primary goes away.
 #pragma once
 
 #include <chrono>
@@ -13,8 +13,12 @@ namespace pgherd::writes {
 // CLOCK_MONOTONIC, as every other program of a measurement reads it (Python's time.monotonic()).
 using Mono = std::chrono::steady_clock::time_point;
 
-inline double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-inline double seconds(Mono time) { return seconds(time.time_since_epoch()); }
+inline double seconds(Duration duration) {
+    return std::chrono::duration<double>(duration).count();
+}
+inline double seconds(Mono time) {
+    return seconds(time.time_since_epoch());
+}
 
 struct Gap {
     Mono start;  // the last acknowledgement before it
@@ -22,7 +26,7 @@ struct Gap {
 };
 
 class GapLog {
- public:
+  public:
     explicit GapLog(Duration noteworthy) : noteworthy_(noteworthy) {}
 
     void acknowledged(Mono now);
@@ -34,7 +38,7 @@ class GapLog {
     const Gap& longest() const { return longest_; }
     const std::vector<Gap>& noteworthy() const { return gaps_; }
 
- private:
+  private:
     void close(Mono now);
 
     Duration noteworthy_;

@@ -28,11 +28,12 @@ constexpr std::array<std::pair<const char*, const char*>, 8> kDefaults{{
 
 Result<Parameters> parse(const std::string& dsn) {
     char* why = nullptr;
-    std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options{PQconninfoParse(dsn.c_str(), &why), PQconninfoFree};
+    std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options{PQconninfoParse(dsn.c_str(), &why),
+                                                                         PQconninfoFree};
     std::unique_ptr<char, decltype(&PQfreemem)> owned_why{why, PQfreemem};
     if (!options)
-        return fail(ErrorCode::invalid,
-                    fmt::format("cannot read the connection string: {}", trim(why ? std::string_view(why) : "out of memory")));
+        return fail(ErrorCode::invalid, fmt::format("cannot read the connection string: {}",
+                                                    trim(why ? std::string_view(why) : "out of memory")));
     Parameters parameters;
     for (const PQconninfoOption* option = options.get(); option->keyword; ++option)
         if (option->val) parameters[option->keyword] = option->val;
@@ -55,10 +56,13 @@ Result<std::vector<HostSettings>> split_hosts(const std::string& dsn) {
     auto ports = list(shared, "port");
     std::size_t count = std::max({hosts.size(), addresses.size(), std::size_t(1)});
     if (!hosts.empty() && !addresses.empty() && hosts.size() != addresses.size())
-        return fail(ErrorCode::invalid, fmt::format("cannot read the connection string: {} hosts, but {} in hostaddr",
-                                                    hosts.size(), addresses.size()));
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot read the connection string: {} hosts, but {} in hostaddr",
+                                hosts.size(), addresses.size()));
     if (ports.size() > 1 && ports.size() != count)
-        return fail(ErrorCode::invalid, fmt::format("cannot read the connection string: {} hosts, but {} ports", count, ports.size()));
+        return fail(
+            ErrorCode::invalid,
+            fmt::format("cannot read the connection string: {} hosts, but {} ports", count, ports.size()));
     for (auto key : {"host", "hostaddr", "port"}) shared.erase(key);
 
     std::vector<HostSettings> result;

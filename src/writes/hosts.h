@@ -1,8 +1,8 @@
 // The hosts of a libpq connection string, one by one.
 //
-// libpq tries several hosts in turn, and bounds each by connect_timeout in whole seconds: a host that swallows SYNs
-// would hide for a second that its neighbour has been the primary all along. So the string is split, and connect.h
-// tries all hosts side by side with a bound of its own.
+// libpq tries several hosts in turn, and bounds each by connect_timeout in whole seconds: a host that
+// swallows SYNs would hide for a second that its neighbour has been the primary all along. So the string is
+// split, and connect.h tries all hosts side by side with a bound of its own.
 #pragma once
 
 #include <string>

@@ -1,9 +1,8 @@
 #include "writes/options.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -13,7 +12,8 @@ namespace {
 constexpr int kUsage = 2;
 
 constexpr const char* kAbout =
-    "Writes an increasing number per transaction, reconnects when the connection breaks, and reports at the end what was\n"
+    "Writes an increasing number per transaction, reconnects when the connection breaks, and reports at the "
+    "end what was\n"
     "lost, what is there twice, and for how long nothing was acknowledged.";
 
 constexpr const char* kExamples = R"(Examples:
@@ -38,8 +38,10 @@ Duration positive(const std::string& option, const std::string& text) {
     return *duration;
 }
 
-void add_duration(CLI::App& app, const std::string& option, const char* default_text, Duration& into, const std::string& help) {
-    app.add_option_function<std::string>(option, [&into, option](const std::string& text) { into = positive(option, text); }, help)
+void add_duration(CLI::App& app, const std::string& option, const char* default_text, Duration& into,
+                  const std::string& help) {
+    app.add_option_function<std::string>(
+           option, [&into, option](const std::string& text) { into = positive(option, text); }, help)
         ->type_name("TIME")
         ->default_str(default_text);
 }
@@ -53,7 +55,8 @@ std::expected<Options, int> checked(Options options, const std::string& dsn) {
     if (!hosts) return complain("--dsn: " + hosts.error().message);
     options.hosts = std::move(*hosts);
     if (options.append && options.run.empty())
-        return complain("--append: needs --run, the name of the run to go on with (the \"run\" of its report)");
+        return complain(
+            "--append: needs --run, the name of the run to go on with (the \"run\" of its report)");
     return options;
 }
 
@@ -65,18 +68,30 @@ std::expected<Options, int> read_options(std::span<const std::string> args) {
     Duration duration{};
     CLI::App app{kAbout, "pgherd writes"};
     app.footer(kExamples);
-    app.add_option("--dsn", dsn, "libpq connection string or URI; may name several hosts")->required()->type_name("DSN");
-    add_duration(app, "--interval", "10ms", options.interval, "From the start of one transaction to the next");
-    add_duration(app, "--duration", "until Ctrl-C", duration, "How long to write, from the first connection on");
-    add_duration(app, "--statement-timeout", "2s", options.statement_timeout, "The socket is shut when an answer takes longer");
+    app.add_option("--dsn", dsn, "libpq connection string or URI; may name several hosts")
+        ->required()
+        ->type_name("DSN");
+    add_duration(app, "--interval", "10ms", options.interval,
+                 "From the start of one transaction to the next");
+    add_duration(app, "--duration", "until Ctrl-C", duration,
+                 "How long to write, from the first connection on");
+    add_duration(app, "--statement-timeout", "2s", options.statement_timeout,
+                 "The socket is shut when an answer takes longer");
     add_duration(app, "--connect-timeout", "300ms", options.pace.bound, "For one attempt on one host");
-    add_duration(app, "--wait", "30s", options.wait, "For a primary, at the start and for the check at the end");
-    app.add_option("--table", options.table, "Created if it does not exist; may have a schema")->capture_default_str();
-    app.add_option("--run", options.run, "Name of this run in the table")->default_str("a fresh one")->type_name("NAME");
+    add_duration(app, "--wait", "30s", options.wait,
+                 "For a primary, at the start and for the check at the end");
+    app.add_option("--table", options.table, "Created if it does not exist; may have a schema")
+        ->capture_default_str();
+    app.add_option("--run", options.run, "Name of this run in the table")
+        ->default_str("a fresh one")
+        ->type_name("NAME");
     app.add_flag("--append", options.append, "Go on with --run after its highest value");
-    app.add_option("--report", options.report, "Where the JSON report goes")->default_str("stdout")->type_name("FILE");
+    app.add_option("--report", options.report, "Where the JSON report goes")
+        ->default_str("stdout")
+        ->type_name("FILE");
     app.add_flag("--progress", options.progress, "A line every second on standard error (as on a terminal)");
-    app.add_option("--verify", options.verify, "Write nothing; check the table against this report")->type_name("REPORT");
+    app.add_option("--verify", options.verify, "Write nothing; check the table against this report")
+        ->type_name("REPORT");
     try {
         std::vector<std::string> reversed(args.rbegin(), args.rend());
         app.parse(reversed);

@@ -19,10 +19,10 @@ struct Options {
     Duration wait = std::chrono::seconds(30);  // for the first connection, and for the check at the end
     ConnectPace pace;
     std::string table = "pgherd_writes";
-    std::string run;          // empty = a fresh one
-    bool append = false;      // go on after the highest value of `run`
-    std::string report;       // empty = stdout
-    std::string verify;       // a report to check the table against; nothing is written
+    std::string run;      // empty = a fresh one
+    bool append = false;  // go on after the highest value of `run`
+    std::string report;   // empty = stdout
+    std::string verify;   // a report to check the table against; nothing is written
     bool progress = false;
 };
 

@@ -1,8 +1,8 @@
 #include "writes/query.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
+
+#include <sys/socket.h>
 
 #include "base/text.h"
 #include "writes/waiting.h"
@@ -46,19 +46,22 @@ void read_result(Answer& answer, PGresult* result) {
 
 }  // namespace
 
-Answer execute(PGconn* connection, const char* sql, const std::vector<std::string>& parameters, Mono deadline, int wake) {
+Answer execute(PGconn* connection, const char* sql, const std::vector<std::string>& parameters, Mono deadline,
+               int wake) {
     Answer answer;
     std::vector<const char*> values;
     for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
     PQsetnonblocking(connection, 1);
-    if (!PQsendQueryParams(connection, sql, int(values.size()), nullptr, values.data(), nullptr, nullptr, 0)) {
+    if (!PQsendQueryParams(connection, sql, int(values.size()), nullptr, values.data(), nullptr, nullptr,
+                           0)) {
         answer.message = one_line(PQerrorMessage(connection));
         return answer;
     }
     for (;;) {
         Waited waited = wait_for_result(connection, deadline, wake);
         if (waited == Waited::finished) {
-            // The transaction ends after its command is complete: only the end of the results is the acknowledgement.
+            // The transaction ends after its command is complete: only the end of the results is the
+            // acknowledgement.
             PGresult* result = PQgetResult(connection);
             if (!result) return answer;
             // The first error stays: what follows it is the end of the connection.

@@ -26,9 +26,10 @@ struct Answer {
     std::unique_ptr<PGresult, ClearResult> result;
 };
 
-// Sends `sql` and waits for its end. At `deadline` the socket is shut: the connection is of no use after any answer that
-// is not ok. A write that is not ok may have happened, except where the caller knows better from the SQLSTATE.
-// `wake` (-1 = none): becomes readable to give up before the deadline.
-Answer execute(PGconn* connection, const char* sql, const std::vector<std::string>& parameters, Mono deadline, int wake = -1);
+// Sends `sql` and waits for its end. At `deadline` the socket is shut: the connection is of no use after any
+// answer that is not ok. A write that is not ok may have happened, except where the caller knows better from
+// the SQLSTATE. `wake` (-1 = none): becomes readable to give up before the deadline.
+Answer execute(PGconn* connection, const char* sql, const std::vector<std::string>& parameters, Mono deadline,
+               int wake = -1);
 
 }  // namespace pgherd::writes

@@ -12,32 +12,44 @@ namespace {
 
 // One key a line, whatever is in it: a report is read by people as well, and a list of ranges may be long.
 class Lines {
- public:
-    void add(std::string_view key, const std::string& json) { lines_.push_back(fmt::format("  \"{}\": {}", key, json)); }
+  public:
+    void add(std::string_view key, const std::string& json) {
+        lines_.push_back(fmt::format("  \"{}\": {}", key, json));
+    }
     std::string text() const { return "{\n" + join(lines_, ",\n") + "\n}\n"; }
 
- private:
+  private:
     std::vector<std::string> lines_;
 };
 
-std::string quoted(const std::string& text) { return to_text(Json(text)); }
-std::string number(double seconds) { return fmt::format("{:.6f}", seconds); }
-std::string list(const std::vector<std::string>& parts) { return "[" + join(parts, ", ") + "]"; }
+std::string quoted(const std::string& text) {
+    return to_text(Json(text));
+}
+std::string number(double seconds) {
+    return fmt::format("{:.6f}", seconds);
+}
+std::string list(const std::vector<std::string>& parts) {
+    return "[" + join(parts, ", ") + "]";
+}
 
 std::string ranges(const ValueSet& values) {
     std::vector<std::string> parts;
-    for (const ValueRange& range : values.ranges()) parts.push_back(fmt::format("[{}, {}]", range.first, range.last));
+    for (const ValueRange& range : values.ranges())
+        parts.push_back(fmt::format("[{}, {}]", range.first, range.last));
     return list(parts);
 }
 
-std::string optional_time(const std::optional<Mono>& time) { return time ? number(seconds(*time)) : "null"; }
+std::string optional_time(const std::optional<Mono>& time) {
+    return time ? number(seconds(*time)) : "null";
+}
 
 std::string gaps(const RunLog& log) {
     std::vector<std::string> parts;
     for (const Gap& gap : log.gaps.noteworthy()) {
-        auto wall = log.started_wall + std::chrono::duration_cast<std::chrono::microseconds>(gap.start - log.started);
-        parts.push_back(fmt::format("[{}, {}, {}]", number(seconds(gap.length)), number(seconds(gap.start - log.started)),
-                                    quoted(to_iso(wall))));
+        auto wall =
+            log.started_wall + std::chrono::duration_cast<std::chrono::microseconds>(gap.start - log.started);
+        parts.push_back(fmt::format("[{}, {}, {}]", number(seconds(gap.length)),
+                                    number(seconds(gap.start - log.started)), quoted(to_iso(wall))));
     }
     return list(parts);
 }
@@ -51,12 +63,15 @@ std::string hosts(const RunLog& log) {
 
 std::string errors(const RunLog& log) {
     std::vector<std::string> parts;
-    for (const auto& [sqlstate_class, count] : log.errors) parts.push_back(fmt::format("{}: {}", quoted(sqlstate_class), count));
+    for (const auto& [sqlstate_class, count] : log.errors)
+        parts.push_back(fmt::format("{}: {}", quoted(sqlstate_class), count));
     return "{" + join(parts, ", ") + "}";
 }
 
 void add_check(Lines& lines, const Check& check) {
-    auto count = [&](std::string_view key, auto value) { lines.add(key, check ? std::to_string(value(*check)) : "null"); };
+    auto count = [&](std::string_view key, auto value) {
+        lines.add(key, check ? std::to_string(value(*check)) : "null");
+    };
     lines.add("checked", check ? "true" : "false");
     if (!check) lines.add("check_error", quoted(check.error().message));
     count("lost", [](const Findings& found) { return found.lost.count(); });
@@ -70,7 +85,9 @@ void add_check(Lines& lines, const Check& check) {
 
 Result<ValueSet> read_ranges(const JsonObject& document, std::string_view key, const std::string& source) {
     auto wrong = [&] {
-        return fail(ErrorCode::invalid, fmt::format("cannot use {}: \"{}\" is not a list of ascending [first, last] pairs", source, key));
+        return fail(
+            ErrorCode::invalid,
+            fmt::format("cannot use {}: \"{}\" is not a list of ascending [first, last] pairs", source, key));
     };
     const Json* list = document.if_contains(key);
     if (!list || !list->is_array()) return wrong();
@@ -80,7 +97,8 @@ Result<ValueSet> read_ranges(const JsonObject& document, std::string_view key, c
         if (!item.is_array() || item.get_array().size() != 2) return wrong();
         const Json& first = item.get_array()[0];
         const Json& last = item.get_array()[1];
-        if (!first.is_int64() || !last.is_int64() || first.get_int64() > last.get_int64() || first.get_int64() <= previous)
+        if (!first.is_int64() || !last.is_int64() || first.get_int64() > last.get_int64() ||
+            first.get_int64() <= previous)
             return wrong();
         values.append({first.get_int64(), last.get_int64()});
         previous = last.get_int64();
@@ -91,7 +109,9 @@ Result<ValueSet> read_ranges(const JsonObject& document, std::string_view key, c
 Result<std::string> read_text(const JsonObject& document, std::string_view key, const std::string& source) {
     const Json* text = document.if_contains(key);
     if (!text || !text->is_string())
-        return fail(ErrorCode::invalid, fmt::format("cannot use {}: \"{}\" is missing; is it a report of `pgherd writes`?", source, key));
+        return fail(
+            ErrorCode::invalid,
+            fmt::format("cannot use {}: \"{}\" is missing; is it a report of `pgherd writes`?", source, key));
     return std::string(text->get_string());
 }
 

@@ -26,7 +26,8 @@ struct RunLog {
     GapLog gaps{kNoteworthyGap};
     int connects = 0;
     std::vector<std::pair<Mono, std::string>> hosts;  // every connection: when, and where
-    std::map<std::string, int> errors;  // by SQLSTATE class; "08" also for a broken connection, "timeout" for no answer
+    std::map<std::string, int>
+        errors;  // by SQLSTATE class; "08" also for a broken connection, "timeout" for no answer
     std::string last_error;
 };
 

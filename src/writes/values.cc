@@ -56,7 +56,8 @@ ValueSet difference(const ValueSet& a, const ValueSet& b) {
     return rest;
 }
 
-Findings compare(const ValueSet& acknowledged, const ValueSet& unknown, const std::vector<TableRange>& table) {
+Findings compare(const ValueSet& acknowledged, const ValueSet& unknown,
+                 const std::vector<TableRange>& table) {
     Findings findings;
     ValueSet present;
     for (const TableRange& part : table) {

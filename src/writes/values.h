@@ -14,7 +14,7 @@ struct ValueRange {
 
 // Ascending, disjoint, not adjacent.
 class ValueSet {
- public:
+  public:
     ValueSet() = default;
     ValueSet(std::initializer_list<ValueRange> ranges) {
         for (ValueRange range : ranges) append(range);
@@ -29,7 +29,7 @@ class ValueSet {
     const std::vector<ValueRange>& ranges() const { return ranges_; }
     bool operator==(const ValueSet&) const = default;
 
- private:
+  private:
     std::vector<ValueRange> ranges_;
 };
 

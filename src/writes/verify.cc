@@ -8,10 +8,12 @@
 namespace pgherd::writes {
 namespace {
 
-// The server folds the rows into ranges of consecutive values that are there equally often: a run of a day is a few lines.
+// The server folds the rows into ranges of consecutive values that are there equally often: a run of a day is
+// a few lines.
 constexpr const char* kRanges =
     "SELECT min(value), max(value), copies FROM"
-    " (SELECT value, count(*) AS copies, value - row_number() OVER (PARTITION BY count(*) ORDER BY value) AS island"
+    " (SELECT value, count(*) AS copies, value - row_number() OVER (PARTITION BY count(*) ORDER BY value) AS "
+    "island"
     "  FROM {} WHERE run = $1 GROUP BY value) AS present"
     " GROUP BY copies, island ORDER BY 1";
 
@@ -45,8 +47,10 @@ Check check_table(const Options& options, const Expected& expected, StopSignals&
         if (signals.take()) return fail(ErrorCode::cancelled, "cannot check the table: interrupted");
         if (!connected)
             return fail(ErrorCode::unavailable,
-                        fmt::format("cannot check the table: no host takes writes: {}", trouble.empty() ? race.troubles() : trouble));
-        Answer answer = execute(connected->connection.get(), sql.c_str(), {expected.run}, deadline, signals.descriptor());
+                        fmt::format("cannot check the table: no host takes writes: {}",
+                                    trouble.empty() ? race.troubles() : trouble));
+        Answer answer =
+            execute(connected->connection.get(), sql.c_str(), {expected.run}, deadline, signals.descriptor());
         if (answer.ok) {
             PGHERD_TRY(auto table, read_table(answer.result.get()));
             return compare(expected.acknowledged, expected.unknown, table);

@@ -1,20 +1,20 @@
 // poll(2) with a deadline, and the signals that end a run as a descriptor to poll.
 #pragma once
 
+#include <algorithm>
+#include <vector>
+
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <vector>
 
 #include "writes/gaps.h"
 
 namespace pgherd::writes {
 
 class Waiting {
- public:
+  public:
     void add(int descriptor, short events) { polled_.push_back({descriptor, events, 0}); }
 
     // Returns when a descriptor is ready (an error counts) or at `deadline`.
@@ -26,13 +26,13 @@ class Waiting {
     }
     bool ready(std::size_t index) const { return polled_[index].revents != 0; }
 
- private:
+  private:
     std::vector<pollfd> polled_;
 };
 
 // SIGINT and SIGTERM, held back from their default action for as long as this lives.
 class StopSignals {
- public:
+  public:
     StopSignals() {
         sigset_t set;
         sigemptyset(&set);
@@ -58,7 +58,7 @@ class StopSignals {
         return any;
     }
 
- private:
+  private:
     int descriptor_ = -1;
     sigset_t before_{};
 };

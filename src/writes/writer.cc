@@ -13,7 +13,9 @@ namespace {
 
 constexpr Duration kProgressEvery = std::chrono::seconds(1);
 
-Mono now() { return std::chrono::steady_clock::now(); }
+Mono now() {
+    return std::chrono::steady_clock::now();
+}
 
 std::string fresh_run() {
     std::random_device chance;
@@ -25,7 +27,8 @@ std::string fresh_run() {
 Writer::Writer(const Options& options, StopSignals& signals) : options_(options), signals_(signals) {
     log_.run = options.run.empty() ? fresh_run() : options.run;
     log_.table = options.table;
-    log_.started_wall = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    log_.started_wall =
+        std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
     log_.started = now();
     next_progress_ = log_.started + kProgressEvery;
     insert_ = fmt::format("INSERT INTO {} (run, value) VALUES ($1, $2)", quoted_table(options.table));
@@ -57,7 +60,9 @@ Status Writer::begin() {
     for (;;) {
         if (!connect(deadline)) {
             std::string why = log_.last_error.empty() ? race_->troubles() : log_.last_error;
-            return fail(ErrorCode::unavailable, fmt::format("cannot begin: {}: {}", stopped_ ? "interrupted" : "no host takes writes", why));
+            return fail(
+                ErrorCode::unavailable,
+                fmt::format("cannot begin: {}: {}", stopped_ ? "interrupted" : "no host takes writes", why));
         }
         auto prepared = prepare_table();
         if (prepared) prepared = choose_first_value();
@@ -86,17 +91,20 @@ Status Writer::prepare_table() {
         "CREATE TABLE IF NOT EXISTS {} (run text NOT NULL, value bigint NOT NULL,"
         " written timestamptz NOT NULL DEFAULT clock_timestamp())",
         quoted_table(options_.table));
-    Answer answer = execute(connected_->connection.get(), sql.c_str(), {}, now() + options_.statement_timeout);
+    Answer answer =
+        execute(connected_->connection.get(), sql.c_str(), {}, now() + options_.statement_timeout);
     if (answer.ok) return {};
     failed(answer.sqlstate, answer.message);
     // 42: no permission, no such schema. Everything else may pass.
-    auto code = answer.sqlstate.starts_with("42") || answer.sqlstate == "3F000" ? ErrorCode::denied : ErrorCode::unavailable;
+    auto code = answer.sqlstate.starts_with("42") || answer.sqlstate == "3F000" ? ErrorCode::denied
+                                                                                : ErrorCode::unavailable;
     return fail(code, fmt::format("cannot create the table {}: {}", options_.table, answer.message));
 }
 
 Status Writer::choose_first_value() {
     if (options_.run.empty()) return {};
-    std::string sql = fmt::format("SELECT coalesce(max(value), 0) FROM {} WHERE run = $1", quoted_table(options_.table));
+    std::string sql =
+        fmt::format("SELECT coalesce(max(value), 0) FROM {} WHERE run = $1", quoted_table(options_.table));
     Answer answer = execute(connected_->connection.get(), sql.c_str(), {log_.run}, now() + options_.wait);
     if (!answer.ok) {
         failed(answer.sqlstate, answer.message);
@@ -104,8 +112,12 @@ Status Writer::choose_first_value() {
     }
     PGHERD_TRY(auto highest, parse_int(PQgetvalue(answer.result.get(), 0, 0)));
     if (highest > 0 && !options_.append)
-        return fail(ErrorCode::conflict, fmt::format("cannot begin: the table {} already has rows of the run \"{}\"; add --append to go on "
-                                                     "with it, or leave --run out", options_.table, log_.run));
+        return fail(
+            ErrorCode::conflict,
+            fmt::format(
+                "cannot begin: the table {} already has rows of the run \"{}\"; add --append to go on "
+                "with it, or leave --run out",
+                options_.table, log_.run));
     next_value_ = highest + 1;
     return {};
 }
@@ -126,7 +138,9 @@ void Writer::write_one() {
 }
 
 void Writer::failed(std::string_view sqlstate, const std::string& message) {
-    std::string_view kind = !sqlstate.empty() ? sqlstate.substr(0, 2) : message == kNoAnswer ? "timeout" : "08";
+    std::string_view kind = !sqlstate.empty()      ? sqlstate.substr(0, 2)
+                            : message == kNoAnswer ? "timeout"
+                                                   : "08";
     ++log_.errors[std::string(kind)];
     log_.last_error = connected_->label + ": " + message;
     connected_.reset();
@@ -147,10 +161,12 @@ void Writer::show_progress() {
     next_progress_ = now() + kProgressEvery;
     if (!options_.progress) return;
     Mono reference = log_.gaps.last().value_or(log_.started);
-    fmt::print(stderr, "{:6.1f} s: {} acknowledged, {} unknown, last {:.3f} s ago, longest gap {:.3f} s, {}\n",
-               seconds(now() - log_.started), log_.acknowledged.count(), log_.unknown.count(), seconds(now() - reference),
-               seconds(log_.gaps.longest().length),
-               connected_ ? "at " + connected_->label : "looking for a primary: " + (race_ ? race_->troubles() : log_.last_error));
+    fmt::print(stderr,
+               "{:6.1f} s: {} acknowledged, {} unknown, last {:.3f} s ago, longest gap {:.3f} s, {}\n",
+               seconds(now() - log_.started), log_.acknowledged.count(), log_.unknown.count(),
+               seconds(now() - reference), seconds(log_.gaps.longest().length),
+               connected_ ? "at " + connected_->label
+                          : "looking for a primary: " + (race_ ? race_->troubles() : log_.last_error));
 }
 
 }  // namespace pgherd::writes

@@ -1,7 +1,8 @@
 // The loop: one value per transaction, one transaction per interval, one connection at a time.
 //
-// A value is acknowledged, or its outcome is unknown; it is never written twice. Whatever goes wrong, the connection is
-// dropped and all hosts are tried again: the error may mean that this server is no primary any more.
+// A value is acknowledged, or its outcome is unknown; it is never written twice. Whatever goes wrong, the
+// connection is dropped and all hosts are tried again: the error may mean that this server is no primary any
+// more.
 #pragma once
 
 #include <optional>
@@ -13,14 +14,14 @@
 namespace pgherd::writes {
 
 class Writer {
- public:
+  public:
     Writer(const Options& options, StopSignals& signals);
 
     // Writes until the duration is over or a signal came. An error: it could not even begin.
     Status run();
     const RunLog& log() const { return log_; }
 
- private:
+  private:
     Status begin();
     // A connection, or nothing when `until` has passed or a signal came.
     bool connect(Mono until);

@@ -1,3 +1,5 @@
+#include "writes/writes.h"
+
 #include <fstream>
 #include <sstream>
 
@@ -5,7 +7,6 @@
 
 #include "writes/verify.h"
 #include "writes/writer.h"
-#include "writes/writes.h"
 
 namespace pgherd {
 namespace {
@@ -22,7 +23,8 @@ int complain(const Error& error, int code) {
 Result<std::string> read_file(const std::string& path) {
     std::ifstream file(path);
     std::ostringstream text;
-    if (!file || !(text << file.rdbuf())) return fail(ErrorCode::invalid, fmt::format("cannot read {}", path));
+    if (!file || !(text << file.rdbuf()))
+        return fail(ErrorCode::invalid, fmt::format("cannot read {}", path));
     return text.str();
 }
 
@@ -40,12 +42,14 @@ Status deliver(const std::string& path, const std::string& report) {
 }
 
 int verdict(const Options& options, const std::string& report, const Check& check) {
-    if (auto delivered = deliver(options.report, report); !delivered) return complain(delivered.error(), kImpossible);
+    if (auto delivered = deliver(options.report, report); !delivered)
+        return complain(delivered.error(), kImpossible);
     if (!check) return complain(check.error(), kImpossible);
     if (check->clean()) return kClean;
-    return complain({.message = fmt::format("{} acknowledged values are lost, {} are in the table more than once",
-                                            check->lost.count(), check->duplicated.count())},
-                    kFaulty);
+    return complain(
+        {.message = fmt::format("{} acknowledged values are lost, {} are in the table more than once",
+                                check->lost.count(), check->duplicated.count())},
+        kFaulty);
 }
 
 int verify(const Options& options) {
@@ -69,7 +73,8 @@ int write(const Options& options) {
     const RunLog& log = writer.log();
     Check check = check_table(options, {log.run, log.table, log.acknowledged, log.unknown}, signals);
     if (check && log.acknowledged.empty())
-        check = fail(fmt::format("nothing was acknowledged: {}", log.last_error.empty() ? "the run was too short" : log.last_error));
+        check = fail(fmt::format("nothing was acknowledged: {}",
+                                 log.last_error.empty() ? "the run was too short" : log.last_error));
     return verdict(options, run_report(log, check), check);
 }
 

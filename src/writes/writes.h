@@ -1,5 +1,5 @@
-// `pgherd writes`: writes an increasing number per transaction through failures, and checks afterwards that every
-// acknowledged one is there, once.
+// `pgherd writes`: writes an increasing number per transaction through failures, and checks afterwards that
+// every acknowledged one is there, once.
 #pragma once
 
 #include <span>
@@ -7,8 +7,8 @@
 
 namespace pgherd {
 
-// `args`: without the program and the subcommand. Exit code: 0 nothing lost, 1 lost or duplicated values, 2 usage,
-// 3 no connection, or the check was impossible.
+// `args`: without the program and the subcommand. Exit code: 0 nothing lost, 1 lost or duplicated values, 2
+// usage, 3 no connection, or the check was impossible.
 int writes_main(std::span<const std::string> args);
 
 }  // namespace pgherd

@@ -7,9 +7,13 @@
 namespace pgherd::agent {
 namespace {
 
-int reload(Api& api) { return api.ask("POST", "/reload").status; }
+int reload(Api& api) {
+    return api.ask("POST", "/reload").status;
+}
 
-std::string basic(std::string_view credentials) { return "Basic " + base64_encode(credentials); }
+std::string basic(std::string_view credentials) {
+    return "Basic " + base64_encode(credentials);
+}
 
 TEST(RestAccess, WithoutConfigurationOnlyThisMachineMayChangeSomething) {
     Api api(primary());
@@ -31,8 +35,9 @@ TEST(RestAccess, CredentialsMustBeExactlyRight) {
     EXPECT_EQ(refused.body, "no auth header received");
     ASSERT_FALSE(refused.headers.empty());
     EXPECT_EQ(refused.headers[0].second, "Basic realm=\"Patroni\"");
-    for (const std::string& wrong : {basic("admin:geheim2"), basic("admin:"), basic(""), basic("admin:gehein"), std::string("Basic"),
-                                     std::string("Bearer x"), std::string("Basic !!!")}) {
+    for (const std::string& wrong :
+         {basic("admin:geheim2"), basic("admin:"), basic(""), basic("admin:gehein"), std::string("Basic"),
+          std::string("Bearer x"), std::string("Basic !!!")}) {
         api.headers["authorization"] = wrong;
         EXPECT_EQ(reload(api), 401) << wrong;
     }
@@ -75,8 +80,9 @@ TEST(RestAccess, AMemberMayAskInFailsafeModeFromElsewhere) {
     Api api(replica());
     api.peer = "10.0.0.1";
     api.state.config.restapi.allowlist = {"10.9.0.0/16"};
-    HttpResponse response =
-        api.ask("POST", "/failsafe", R"({"name":"c1","conn_url":"postgres://10.0.0.1/","api_url":"http://10.0.0.1:8008/patroni","slots":{}})");
+    HttpResponse response = api.ask(
+        "POST", "/failsafe",
+        R"({"name":"c1","conn_url":"postgres://10.0.0.1/","api_url":"http://10.0.0.1:8008/patroni","slots":{}})");
     EXPECT_EQ(response.status, 200) << response.body;
     EXPECT_EQ(response.body, "Accepted");
     ASSERT_EQ(response.headers.size(), 1u);

@@ -17,8 +17,9 @@ TEST(RestBodies, PatroniTellsWhatAPrimaryIs) {
     EXPECT_EQ(to_text(body["xlog"]), R"({"location":50331904})");
     EXPECT_EQ(body["database_system_identifier"], "7345112233445566778");
     EXPECT_EQ(to_text(body["patroni"]), R"({"version":"4.1.0","scope":"demo","name":"c1"})");
-    EXPECT_EQ(to_text(body["replication"]),
-              R"([{"usename":"replicator","application_name":"c2","client_addr":"10.0.0.2","state":"streaming","sync_state":"async","sync_priority":0}])");
+    EXPECT_EQ(
+        to_text(body["replication"]),
+        R"([{"usename":"replicator","application_name":"c2","client_addr":"10.0.0.2","state":"streaming","sync_state":"async","sync_priority":0}])");
     EXPECT_EQ(body["dcs_last_seen"], 1772366400);
     EXPECT_FALSE(body.contains("cluster_unlocked"));
     EXPECT_FALSE(body.contains("pause"));
@@ -28,8 +29,9 @@ TEST(RestBodies, PatroniTellsWhatAReplicaIs) {
     JsonObject body = Api(replica()).json("/patroni");
     EXPECT_EQ(body["role"], "replica");
     EXPECT_EQ(body["replication_state"], "streaming");
-    EXPECT_EQ(to_text(body["xlog"]),
-              R"({"received_location":50331904,"replayed_location":50331888,"replayed_timestamp":null,"paused":false})");
+    EXPECT_EQ(
+        to_text(body["xlog"]),
+        R"({"received_location":50331904,"replayed_location":50331888,"replayed_timestamp":null,"paused":false})");
 }
 
 TEST(RestBodies, AnotherMemberUnderstandsTheBodyInALeaderRace) {
@@ -61,7 +63,8 @@ TEST(RestBodies, FlagsAppearOnlyWhenTheyAreSet) {
     state.failsafe_active = true;
     state.published.pending_restart = true;
     state.published.pending_restart_reason["max_connections"] = {"100", "200"};
-    state.scheduled_restart = ScheduledRestart{kWall + std::chrono::hours(1), "", Role::replica, "15.3", {}, true};
+    state.scheduled_restart =
+        ScheduledRestart{kWall + std::chrono::hours(1), "", Role::replica, "15.3", {}, true};
     ClusterView view = three_members();
     view.leader.reset();
     show(state, view);
@@ -69,19 +72,23 @@ TEST(RestBodies, FlagsAppearOnlyWhenTheyAreSet) {
     EXPECT_EQ(body["pause"], true);
     EXPECT_EQ(body["cluster_unlocked"], true);
     EXPECT_EQ(body["failsafe_mode_is_active"], true);
-    EXPECT_EQ(to_text(body["pending_restart_reason"]), R"({"max_connections":{"old_value":"100","new_value":"200"}})");
-    EXPECT_EQ(to_text(body["scheduled_restart"]),
-              R"({"schedule":"2026-03-01T13:00:00+00:00","role":"replica","postgres_version":"15.3","restart_pending":true})");
+    EXPECT_EQ(to_text(body["pending_restart_reason"]),
+              R"({"max_connections":{"old_value":"100","new_value":"200"}})");
+    EXPECT_EQ(
+        to_text(body["scheduled_restart"]),
+        R"({"schedule":"2026-03-01T13:00:00+00:00","role":"replica","postgres_version":"15.3","restart_pending":true})");
 }
 
 TEST(RestBodies, ClusterListsMembersWithTheirLag) {
     JsonObject body = Api(primary()).json("/cluster");
     ASSERT_EQ(body["members"].as_array().size(), 3u);
-    EXPECT_EQ(to_text(body["members"].at(0)),
-              R"({"name":"c1","role":"leader","state":"running","api_url":"http://10.0.0.1:8008/patroni","host":"10.0.0.1","port":5432,"timeline":3})");
-    EXPECT_EQ(to_text(body["members"].at(2)),
-              R"({"name":"c3","role":"replica","state":"streaming","api_url":"http://10.0.0.3:8008/patroni","host":"10.0.0.3","port":5432,"timeline":3,)"
-              R"("receive_lsn":"0/2FFFF00","receive_lag":512,"replay_lsn":"0/2FFFEF0","replay_lag":528,"lsn":"0/2FFFF00","lag":512})");
+    EXPECT_EQ(
+        to_text(body["members"].at(0)),
+        R"({"name":"c1","role":"leader","state":"running","api_url":"http://10.0.0.1:8008/patroni","host":"10.0.0.1","port":5432,"timeline":3})");
+    EXPECT_EQ(
+        to_text(body["members"].at(2)),
+        R"({"name":"c3","role":"replica","state":"streaming","api_url":"http://10.0.0.3:8008/patroni","host":"10.0.0.3","port":5432,"timeline":3,)"
+        R"("receive_lsn":"0/2FFFF00","receive_lag":512,"replay_lsn":"0/2FFFEF0","replay_lag":528,"lsn":"0/2FFFF00","lag":512})");
     EXPECT_EQ(body["scope"], "demo");
 }
 
@@ -98,7 +105,8 @@ TEST(RestBodies, ClusterShowsPauseScheduleAndTheSynchronousStandby) {
     EXPECT_EQ(body["members"].at(1).at("role"), "sync_standby");
     EXPECT_EQ(body["members"].at(2).at("lag"), "unknown");
     EXPECT_EQ(body["pause"], true);
-    EXPECT_EQ(to_text(body["scheduled_switchover"]), R"({"at":"2026-03-01T12:00:00+00:00","from":"c1","to":"c2"})");
+    EXPECT_EQ(to_text(body["scheduled_switchover"]),
+              R"({"at":"2026-03-01T12:00:00+00:00","from":"c1","to":"c2"})");
 }
 
 TEST(RestBodies, WithoutAStoreTheClusterIsEmptyAndUnlocked) {
@@ -117,7 +125,8 @@ TEST(RestBodies, ConfigIsTheDocumentAsItWasWritten) {
 TEST(RestBodies, HistoryIsThatOfTheStore) {
     AgentState state = primary();
     ClusterView view = three_members();
-    view.history = {{Timeline{1}, Lsn{100}, "no recovery target specified", "2026-03-01T11:00:00+00:00", MemberName("c2")}};
+    view.history = {{Timeline{1}, Lsn{100}, "no recovery target specified", "2026-03-01T11:00:00+00:00",
+                     MemberName("c2")}};
     show(state, view);
     EXPECT_EQ(Api(state).ask("GET", "/history").body,
               R"([[1,100,"no recovery target specified","2026-03-01T11:00:00+00:00","c2"]])");

@@ -16,11 +16,16 @@ struct Refusal {
 
 TEST(RestCommands, MistakesAreRefusedBeforeAnythingHappens) {
     const Refusal refusals[] = {
-        {"POST", "/failover", R"({"scheduled_at":"2026-03-02T00:00Z"})", 400, "Failover could be performed only to a specific candidate"},
-        {"POST", "/failover", R"({"candidate":"c2","scheduled_at":"2026-03-02T00:00Z"})", 400, "Failover can't be scheduled"},
-        {"POST", "/switchover", R"({"candidate":"c2"})", 400, "Switchover could be performed only from a specific leader"},
-        {"POST", "/switchover", R"({"leader":"c1","candidate":"c1"})", 400, "Switchover target and source are the same"},
-        {"POST", "/switchover", R"({"leader":"c1","scheduled_at":"2026-02-01T00:00Z"})", 422, "Cannot schedule switchover in the past"},
+        {"POST", "/failover", R"({"scheduled_at":"2026-03-02T00:00Z"})", 400,
+         "Failover could be performed only to a specific candidate"},
+        {"POST", "/failover", R"({"candidate":"c2","scheduled_at":"2026-03-02T00:00Z"})", 400,
+         "Failover can't be scheduled"},
+        {"POST", "/switchover", R"({"candidate":"c2"})", 400,
+         "Switchover could be performed only from a specific leader"},
+        {"POST", "/switchover", R"({"leader":"c1","candidate":"c1"})", 400,
+         "Switchover target and source are the same"},
+        {"POST", "/switchover", R"({"leader":"c1","scheduled_at":"2026-02-01T00:00Z"})", 422,
+         "Cannot schedule switchover in the past"},
         {"POST", "/switchover", R"({"leader":"c1","scheduled_at":"2026-03-02T00:00:00"})", 400,
          "Timezone information is mandatory for the scheduled switchover"},
         {"POST", "/switchover", R"({"leader":"c1","scheduled_at":"tomorrow"})", 422,
@@ -28,12 +33,14 @@ TEST(RestCommands, MistakesAreRefusedBeforeAnythingHappens) {
         {"POST", "/switchover", R"({"leader":5})", 400, "\"leader\" must be a text"},
         {"POST", "/switchover", R"({})", 400, "the JSON object is empty"},
         {"POST", "/switchover", "", 400, "the request needs a JSON object as its body"},
-        {"POST", "/restart", R"({"role":"boss"})", 400, "PostgreSQL role should be either primary, standby_leader, or replica"},
+        {"POST", "/restart", R"({"role":"boss"})", 400,
+         "PostgreSQL role should be either primary, standby_leader, or replica"},
         {"POST", "/restart", R"({"timeout":0})", 400, "Timeout should be a positive number of seconds"},
         {"POST", "/restart", R"({"postgres_version":"fifteen"})", 400,
          "Invalid PostgreSQL version format: X.Y or X.Y.Z is accepted: fifteen"},
         {"POST", "/restart", R"({"when":"now"})", 400, "Unknown filter for the scheduled restart: when"},
-        {"POST", "/restart", R"({"schedule":"2026-02-01T00:00Z"})", 422, "Cannot schedule restart in the past"},
+        {"POST", "/restart", R"({"schedule":"2026-02-01T00:00Z"})", 422,
+         "Cannot schedule restart in the past"},
         {"POST", "/reinitialize", R"({"force":"yes"})", 400, "\"force\" must be true or false"},
     };
     for (const Refusal& refusal : refusals) {
@@ -64,7 +71,8 @@ TEST(RestCommands, ASwitchoverReachesTheAgent) {
     Api api(primary());
     api.commands.next = {202, "Switchover scheduled"};
     HttpResponse response =
-        api.ask("POST", "/switchover", R"({"leader":"c1","candidate":"c2","scheduled_at":"2026-03-02T01:00:00+01:00"})");
+        api.ask("POST", "/switchover",
+                R"({"leader":"c1","candidate":"c2","scheduled_at":"2026-03-02T01:00:00+01:00"})");
     EXPECT_EQ(response.status, 202);
     EXPECT_EQ(response.body, "Switchover scheduled");
     ASSERT_TRUE(api.commands.handover);
@@ -90,7 +98,8 @@ TEST(RestCommands, AFailoverThatNamesTheLeaderIsASwitchover) {
 TEST(RestCommands, ARestartTakesItsFilters) {
     Api api(primary());
     EXPECT_EQ(api.ask("POST", "/restart").status, 200) << "no body means no filter";
-    api.ask("POST", "/restart", R"({"role":"replica","timeout":"90","postgres_version":"15.3","restart_pending":true})");
+    api.ask("POST", "/restart",
+            R"({"role":"replica","timeout":"90","postgres_version":"15.3","restart_pending":true})");
     const RestartRequest& request = *api.commands.restarted;
     EXPECT_EQ(request.role, Role::replica);
     EXPECT_EQ(request.timeout, std::chrono::seconds(90));
@@ -107,7 +116,8 @@ TEST(RestCommands, AChangedConfigurationComesBackAsJson) {
     EXPECT_EQ(response.body, R"({"ttl":20})");
     api.commands.next = {409, "lost"};
     EXPECT_NE(api.ask("PUT", "/config", R"({"ttl":20})").content_type, "application/json");
-    EXPECT_EQ(api.commands.calls, (std::vector<std::string>{R"(patch {"ttl":20,"pause":null})", R"(put {"ttl":20})"}));
+    EXPECT_EQ(api.commands.calls,
+              (std::vector<std::string>{R"(patch {"ttl":20,"pause":null})", R"(put {"ttl":20})"}));
 }
 
 TEST(RestCommands, TheRestIsPassedOn) {
@@ -117,13 +127,15 @@ TEST(RestCommands, TheRestIsPassedOn) {
     api.ask("DELETE", "/restart");
     api.ask("POST", "/reinitialize");
     api.ask("POST", "/reinitialize", R"({"force":true,"from_leader":true})");
-    EXPECT_EQ(api.commands.calls, (std::vector<std::string>{"reload", "cancel switchover", "cancel restart", "reinitialize",
-                                                            "reinitialize force from_leader"}));
+    EXPECT_EQ(api.commands.calls,
+              (std::vector<std::string>{"reload", "cancel switchover", "cancel restart", "reinitialize",
+                                        "reinitialize force from_leader"}));
 }
 
 TEST(RestCommands, ALeaderRefusesAnotherOneInFailsafeMode) {
     Api api(primary());
-    const char* message = R"({"name":"c2","conn_url":"postgres://10.0.0.2/","api_url":"http://10.0.0.2:8008/patroni"})";
+    const char* message =
+        R"({"name":"c2","conn_url":"postgres://10.0.0.2/","api_url":"http://10.0.0.2:8008/patroni"})";
     api.commands.failsafe_answer = fail(ErrorCode::conflict, "Running as a leader");
     EXPECT_EQ(api.ask("POST", "/failsafe", message).status, 500);
     api.commands.failsafe_answer = fail(ErrorCode::invalid, "failsafe mode is off");

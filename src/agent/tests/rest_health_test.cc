@@ -58,8 +58,8 @@ TEST(RestHealth, EveryPathAnswersForEveryKindOfMember) {
         {"/read-only-synchronous", true, false, true, false, true, false},
         {"/read-only-quorum", true, false, false, true, true, false},
     };
-    Api a(primary()), b(replica()), c(sync_replica(SynchronousMode::on)), d(sync_replica(SynchronousMode::quorum)),
-        e(standby_leader()), f(stopped());
+    Api a(primary()), b(replica()), c(sync_replica(SynchronousMode::on)),
+        d(sync_replica(SynchronousMode::quorum)), e(standby_leader()), f(stopped());
     for (const Row& row : rows) {
         SCOPED_TRACE(row.path);
         EXPECT_EQ(a.status(row.path), row.primary ? 200 : 503) << "primary";

@@ -46,7 +46,9 @@ inline ClusterView three_members() {
     return view;
 }
 
-inline void show(AgentState& state, ClusterView view) { state.seen.cluster = std::make_shared<ClusterView>(std::move(view)); }
+inline void show(AgentState& state, ClusterView view) {
+    state.seen.cluster = std::make_shared<ClusterView>(std::move(view));
+}
 
 inline AgentState agent_state(const std::string& name) {
     AgentState state;
@@ -89,7 +91,7 @@ inline AgentState replica() {
 }
 
 class NotedCommands : public Commands {
- public:
+  public:
     std::vector<std::string> calls;
     std::optional<FailoverRequest> handover;
     std::optional<RestartRequest> restarted;
@@ -110,14 +112,15 @@ class NotedCommands : public Commands {
     void cancel_restart(Answer answer) override { note("cancel restart", answer); }
     void reload(Answer answer) override { note("reload", answer); }
     void reinitialize(bool force, bool from_leader, Answer answer) override {
-        note(std::string("reinitialize") + (force ? " force" : "") + (from_leader ? " from_leader" : ""), answer);
+        note(std::string("reinitialize") + (force ? " force" : "") + (from_leader ? " from_leader" : ""),
+             answer);
     }
     Result<Lsn> failsafe(const FailsafeMessage& message) override {
         calls.push_back("failsafe " + message.name.text());
         return failsafe_answer;
     }
 
- private:
+  private:
     void note(std::string call, Answer& answer) {
         calls.push_back(std::move(call));
         answer(next);
@@ -135,7 +138,8 @@ struct Api {
     explicit Api(AgentState initial) : state(std::move(initial)) {}
 
     // `target`: "/replica?lag=10MB"; values are taken as they are.
-    HttpResponse ask(const std::string& method, const std::string& target, std::optional<std::string> body = {}) {
+    HttpResponse ask(const std::string& method, const std::string& target,
+                     std::optional<std::string> body = {}) {
         HttpRequest request;
         request.method = method;
         request.path = target.substr(0, target.find('?'));
@@ -150,7 +154,9 @@ struct Api {
         request.peer_address = peer;
         request.client_certificate = certificate;
         std::optional<HttpResponse> answer;
-        RestApi(state, commands).handle(std::move(request), [&](HttpResponse response) { answer = std::move(response); });
+        RestApi(state, commands).handle(std::move(request), [&](HttpResponse response) {
+            answer = std::move(response);
+        });
         return answer.value_or(HttpResponse{0, "no answer", {}, {}});
     }
     int status(const std::string& target) { return ask("GET", target).status; }

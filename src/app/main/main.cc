@@ -4,4 +4,6 @@
 
 #include "app/app.h"
 
-int main(int argc, char** argv) { return pgherd::app::run(std::vector<std::string>(argv, argv + argc)); }
+int main(int argc, char** argv) {
+    return pgherd::app::run(std::vector<std::string>(argv, argv + argc));
+}

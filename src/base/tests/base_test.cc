@@ -16,7 +16,8 @@ TEST(Lsn, ReadsWhatItWrites) {
 }
 
 TEST(Lsn, RefusesWhatIsNoPosition) {
-    for (auto text : {"", "/", "1", "1/", "/1", "x/1", "1/1 ", "1/100000000"}) EXPECT_FALSE(parse_lsn(text)) << text;
+    for (auto text : {"", "/", "1", "1/", "/1", "x/1", "1/1 ", "1/100000000"})
+        EXPECT_FALSE(parse_lsn(text)) << text;
 }
 
 TEST(WalPosition, ComparesTimelinesBeforeBytes) {
@@ -67,7 +68,8 @@ TEST(Time, ReadsIsoTimesWithAZone) {
 }
 
 TEST(Time, RefusesTimesThatAreAmbiguousOrImpossible) {
-    for (auto text : {"", "2026-01-02", "2026-01-02T03:04:05", "2026-02-30T00:00:00Z", "2026-01-02T25:00:00Z", "2026-01-02T03:04:05Z x"})
+    for (auto text : {"", "2026-01-02", "2026-01-02T03:04:05", "2026-02-30T00:00:00Z", "2026-01-02T25:00:00Z",
+                      "2026-01-02T03:04:05Z x"})
         EXPECT_FALSE(parse_iso(text)) << text;
 }
 

@@ -16,11 +16,14 @@ std::string after(const std::string& document, const std::string& assignment) {
 TEST(Assignment, SetsAKeyToAYamlValue) {
     EXPECT_EQ(after(R"({"ttl":30})", "ttl=10"), R"({"ttl":10})");
     EXPECT_EQ(after(R"({})", "synchronous_mode = quorum"), R"({"synchronous_mode":"quorum"})");
-    EXPECT_EQ(after(R"({})", "postgresql.pg_hba=[local all all trust]"), R"({"postgresql":{"pg_hba":["local all all trust"]}})");
+    EXPECT_EQ(after(R"({})", "postgresql.pg_hba=[local all all trust]"),
+              R"({"postgresql":{"pg_hba":["local all all trust"]}})");
 }
 
 TEST(Assignment, RemovesAKeyWithNullAndWhatIsEmptyThen) {
-    EXPECT_EQ(after(R"({"ttl":30,"postgresql":{"parameters":{"work_mem":"4MB"}}})", "postgresql.parameters.work_mem=null"), R"({"ttl":30})");
+    EXPECT_EQ(after(R"({"ttl":30,"postgresql":{"parameters":{"work_mem":"4MB"}}})",
+                    "postgresql.parameters.work_mem=null"),
+              R"({"ttl":30})");
 }
 
 TEST(Assignment, KeepsDotsInNamesOfSettings) {
@@ -33,7 +36,8 @@ TEST(Assignment, RefusesWhatIsNone) {
 }
 
 TEST(Difference, ShowsChangedLinesWithThoseAround) {
-    EXPECT_EQ(difference_of_lines("a\nb\nc\nd\ne\nf\ng\n", "a\nb\nc\nX\ne\nf\ng\n"), " b\n c\n-d\n+X\n e\n f\n");
+    EXPECT_EQ(difference_of_lines("a\nb\nc\nd\ne\nf\ng\n", "a\nb\nc\nX\ne\nf\ng\n"),
+              " b\n c\n-d\n+X\n e\n f\n");
     EXPECT_EQ(difference_of_lines("a\n", "a\n"), "");
 }
 

@@ -1,13 +1,12 @@
 // The whole subcommand, on a store on disk.
 #include "ctl/ctl.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <optional>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "codec/json.h"
 #include "eventloop/loop.h"
@@ -19,18 +18,24 @@ namespace {
 using namespace std::chrono_literals;
 
 class Ctl : public testing::Test {
- protected:
+  protected:
     Ctl() {
         std::string pattern = (std::filesystem::temp_directory_path() / "pgherd-ctl-XXXXXX").string();
         dir = ::mkdtemp(pattern.data());
-        std::ofstream(dir / "cluster.json") << R"({"scope":"demo","namespace":"service","store":{"sqlite":"store.db"}})";
+        std::ofstream(dir / "cluster.json")
+            << R"({"scope":"demo","namespace":"service","store":{"sqlite":"store.db"}})";
         EventLoop loop;
         auto store = open_sqlite_store(loop, (dir / "store.db").string()).value();
-        for (const auto& [key, value] : std::map<std::string, std::string>{
-                 {"config", R"({"ttl":30})"}, {"initialize", "77"}, {"leader", "a"},
-                 {"members/a", R"({"conn_url":"postgres://127.0.0.1:5432/postgres","api_url":"http://127.0.0.1:1/patroni","state":"running","role":"primary","timeline":1})"}}) {
+        for (
+            const auto& [key, value] : std::map<std::string, std::string>{
+                {"config", R"({"ttl":30})"},
+                {"initialize", "77"},
+                {"leader", "a"},
+                {"members/a",
+                 R"({"conn_url":"postgres://127.0.0.1:5432/postgres","api_url":"http://127.0.0.1:1/patroni","state":"running","role":"primary","timeline":1})"}}) {
             std::optional<Result<Revision>> done;
-            store->swap({.key = key, .expect = IfAbsent{}, .value = value}, loop.clock().now() + 5s, [&](Result<Revision> result) { done = result; });
+            store->swap({.key = key, .expect = IfAbsent{}, .value = value}, loop.clock().now() + 5s,
+                        [&](Result<Revision> result) { done = result; });
             loop.run_until([&] { return done.has_value(); }, 6s);
         }
     }
@@ -48,10 +53,14 @@ class Ctl : public testing::Test {
 };
 
 TEST_F(Ctl, ListsTheClusterOfADirectory) {
-    for (auto words : {std::vector<std::string>{"--dir", dir.string(), "list", "--format", "json"}, {"list", "-f", "json", "--dir", dir.string()},
-                       {"--store", "sqlite:" + (dir / "store.db").string(), "--scope", "demo", "list", "-f", "json"}}) {
+    for (auto words :
+         {std::vector<std::string>{"--dir", dir.string(), "list", "--format", "json"},
+          {"list", "-f", "json", "--dir", dir.string()},
+          {"--store", "sqlite:" + (dir / "store.db").string(), "--scope", "demo", "list", "-f", "json"}}) {
         ASSERT_EQ(run(words), 0);
-        EXPECT_EQ(to_text(parse_json(output).value()), R"([{"Cluster":"demo","Member":"a","Host":"127.0.0.1","Role":"Leader","State":"running","TL":1}])");
+        EXPECT_EQ(
+            to_text(parse_json(output).value()),
+            R"([{"Cluster":"demo","Member":"a","Host":"127.0.0.1","Role":"Leader","State":"running","TL":1}])");
     }
 }
 
@@ -76,7 +85,8 @@ TEST_F(Ctl, TellsByItsExitCodeWhatWentWrong) {
 TEST_F(Ctl, PrintsCompletionsForShells) {
     for (auto shell : {"bash", "zsh", "fish"}) {
         EXPECT_EQ(run({"completion", shell}), 0);
-        for (auto verb : {"switchover", "edit-config", "topology"}) EXPECT_NE(output.find(verb), std::string::npos) << shell;
+        for (auto verb : {"switchover", "edit-config", "topology"})
+            EXPECT_NE(output.find(verb), std::string::npos) << shell;
     }
     EXPECT_EQ(run({"completion", "tcsh"}), 2);
 }

@@ -11,7 +11,7 @@
 namespace pgherd::ctl {
 
 class FakeTerminal final : public Terminal {
- public:
+  public:
     void print(std::string_view text) override { printed += text; }
     void complain(std::string_view text) override { complaints += std::string(text) + "\n"; }
     bool interactive() const override { return somebody; }
@@ -30,7 +30,7 @@ class FakeTerminal final : public Terminal {
 };
 
 class FakeRemote final : public Remote {
- public:
+  public:
     Result<Loaded> load() override {
         auto snapshot = std::make_shared<Snapshot>();
         snapshot->revision = revision;
@@ -43,7 +43,8 @@ class FakeRemote final : public Remote {
         auto found = records.find(swap.key);
         bool exists = found != records.end();
         const auto* expected = std::get_if<IfRevision>(&swap.expect);
-        if ((std::holds_alternative<IfAbsent>(swap.expect) && exists) || (expected && (!exists || found->second.modified != expected->modified)))
+        if ((std::holds_alternative<IfAbsent>(swap.expect) && exists) ||
+            (expected && (!exists || found->second.modified != expected->modified)))
             return fail(ErrorCode::conflict, "the record has changed");
         if (swap.value)
             put(swap.key, *swap.value);
@@ -52,7 +53,8 @@ class FakeRemote final : public Remote {
         return revision;
     }
     Result<HttpResponse> call(const Member& member, const RestCall& call) override {
-        calls.push_back(member.name.text() + ": " + call.method + " " + call.path + (call.body.empty() ? "" : " " + call.body));
+        calls.push_back(member.name.text() + ": " + call.method + " " + call.path +
+                        (call.body.empty() ? "" : " " + call.body));
         return answer(member, call);
     }
     void sleep(Duration) override { ++sleeps; }
@@ -67,7 +69,8 @@ class FakeRemote final : public Remote {
 
     Revision revision{1};
     std::map<std::string, Record> records;
-    std::function<Result<HttpResponse>(const Member&, const RestCall&)> answer = [](const Member&, const RestCall&) { return HttpResponse{}; };
+    std::function<Result<HttpResponse>(const Member&, const RestCall&)> answer =
+        [](const Member&, const RestCall&) { return HttpResponse{}; };
     std::vector<std::string> calls;
     int sleeps = 0;
 };

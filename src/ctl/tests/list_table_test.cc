@@ -47,8 +47,11 @@ TEST(ListAsTsv, LooksLikePatronictls) {
 }
 
 TEST(ListAsJson, MeansWhatPatronictlsMeans) {
-    for (const auto& [sample, name] : {std::pair{kPlain, "list_plain.json"}, {kTags, "list_tags.json"}, {kSync, "list_sync.json"}})
-        EXPECT_EQ(parse_json(rendered(sample, {.format = Format::json})).value(), parse_json(golden(name)).value()) << name;
+    for (const auto& [sample, name] :
+         {std::pair{kPlain, "list_plain.json"}, {kTags, "list_tags.json"}, {kSync, "list_sync.json"}})
+        EXPECT_EQ(parse_json(rendered(sample, {.format = Format::json})).value(),
+                  parse_json(golden(name)).value())
+            << name;
 }
 
 TEST(List, ShowsMembersWithoutALeader) {

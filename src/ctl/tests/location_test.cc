@@ -1,17 +1,16 @@
 #include "ctl/location.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace pgherd::ctl {
 namespace {
 
 class LocationTest : public testing::Test {
- protected:
+  protected:
     LocationTest() {
         std::string pattern = (std::filesystem::temp_directory_path() / "pgherd-ctl-XXXXXX").string();
         dir = ::mkdtemp(pattern.data());
@@ -26,7 +25,9 @@ class LocationTest : public testing::Test {
 };
 
 TEST_F(LocationTest, ReadsTheDirectoryOfUp) {
-    write("cluster.json", R"({"scope":"demo","namespace":"ns","store":{"sqlite":"store.db"},"rest":{"username":"u","password_file":"secret"}})");
+    write(
+        "cluster.json",
+        R"({"scope":"demo","namespace":"ns","store":{"sqlite":"store.db"},"rest":{"username":"u","password_file":"secret"}})");
     write("secret", "p\n");
     auto location = locate({.dir = dir.string()}, {});
     ASSERT_TRUE(location) << location.error().message;
@@ -49,7 +50,9 @@ TEST_F(LocationTest, FindsADirectoryWithoutBeingTold) {
 }
 
 TEST_F(LocationTest, ReadsAConfigurationOfPatronictl) {
-    auto path = write("patronictl.yaml", "scope: demo\netcd3:\n  hosts: 10.0.0.1:2379,10.0.0.2:2379\nrestapi:\n  authentication:\n    username: u\n    password: p\n");
+    auto path = write("patronictl.yaml",
+                      "scope: demo\netcd3:\n  hosts: 10.0.0.1:2379,10.0.0.2:2379\nrestapi:\n  "
+                      "authentication:\n    username: u\n    password: p\n");
     auto location = locate({.config = path}, {});
     ASSERT_TRUE(location) << location.error().message;
     EXPECT_EQ(location->scope, "demo");
@@ -74,7 +77,8 @@ TEST(StoreUrl, NamesTheKindAndThePlace) {
     EXPECT_EQ(etcd.store.endpoints, (std::vector<Endpoint>{{"a", 1}, {"b", 2379}}));
     EXPECT_EQ(etcd.namespace_, "ns");
     EXPECT_TRUE(parse_store_url("etcds://a:1")->store.https);
-    for (auto url : {"", "etcd:", "etcd://", "a:1", "http://a:1", "sqlite:"}) EXPECT_FALSE(parse_store_url(url)) << url;
+    for (auto url : {"", "etcd:", "etcd://", "a:1", "http://a:1", "sqlite:"})
+        EXPECT_FALSE(parse_store_url(url)) << url;
 }
 
 }  // namespace

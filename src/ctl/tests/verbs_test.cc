@@ -6,10 +6,12 @@
 namespace pgherd::ctl {
 namespace {
 
-Result<HttpResponse> answer(int status, const std::string& body) { return HttpResponse{.status = status, .body = body}; }
+Result<HttpResponse> answer(int status, const std::string& body) {
+    return HttpResponse{.status = status, .body = body};
+}
 
 class Verbs : public testing::Test {
- protected:
+  protected:
     Verbs() { fill(remote, {}); }
 
     int run(std::vector<std::string> words) {
@@ -21,7 +23,9 @@ class Verbs : public testing::Test {
         return done ? 0 : exit_code(done.error().code);
     }
     bool printed(const std::string& text) const { return terminal.printed.find(text) != std::string::npos; }
-    std::string record(const std::string& key) { return remote.records.contains(key) ? remote.records[key].value : "(absent)"; }
+    std::string record(const std::string& key) {
+        return remote.records.contains(key) ? remote.records[key].value : "(absent)";
+    }
 
     FakeRemote remote;
     FakeTerminal terminal;
@@ -33,13 +37,16 @@ TEST_F(Verbs, SwitchoverAsksTheLeaderAndShowsTheListAfterwards) {
         return answer(200, R"(Successfully switched over to "b")");
     };
     EXPECT_EQ(run({"switchover", "--force", "--candidate", "b"}), 0) << terminal.complaints;
-    EXPECT_EQ(remote.calls, (std::vector<std::string>{R"(a: POST switchover {"candidate":"b","leader":"a"})"}));
+    EXPECT_EQ(remote.calls,
+              (std::vector<std::string>{R"(a: POST switchover {"candidate":"b","leader":"a"})"}));
     EXPECT_TRUE(printed(R"(Successfully switched over to "b")"));
     EXPECT_TRUE(printed("| b      | 10.0.0.2:5432 | Leader ")) << terminal.printed;
 }
 
 TEST_F(Verbs, SwitchoverTellsFailureByItsExitCode) {
-    remote.answer = [](const Member&, const RestCall&) { return answer(412, "switchover is not possible: no good candidates have been found"); };
+    remote.answer = [](const Member&, const RestCall&) {
+        return answer(412, "switchover is not possible: no good candidates have been found");
+    };
     EXPECT_EQ(run({"switchover", "--force"}), 1);
     EXPECT_NE(terminal.complaints.find("no good candidates"), std::string::npos);
 }
@@ -55,7 +62,8 @@ TEST_F(Verbs, SwitchoverAsksWhatIsMissing) {
     terminal.answers = {"", "b", "", "y"};
     remote.answer = [](const Member&, const RestCall&) { return answer(200, "ok"); };
     EXPECT_EQ(run({"switchover"}), 0) << terminal.complaints;
-    EXPECT_EQ(remote.calls, (std::vector<std::string>{R"(a: POST switchover {"candidate":"b","leader":"a"})"}));
+    EXPECT_EQ(remote.calls,
+              (std::vector<std::string>{R"(a: POST switchover {"candidate":"b","leader":"a"})"}));
     EXPECT_NE(terminal.asked.find("demoting current leader a?"), std::string::npos) << terminal.asked;
 }
 
@@ -67,7 +75,9 @@ TEST_F(Verbs, SwitchoverIsAbortedByANo) {
 }
 
 TEST_F(Verbs, SwitchoverGoesThroughTheStoreWhenTheLeaderDoesNotAnswer) {
-    remote.answer = [](const Member&, const RestCall&) -> Result<HttpResponse> { return fail("connection refused"); };
+    remote.answer = [](const Member&, const RestCall&) -> Result<HttpResponse> {
+        return fail("connection refused");
+    };
     EXPECT_EQ(run({"switchover", "--force", "--candidate", "b"}), 0) << terminal.complaints;
     EXPECT_EQ(record("failover"), R"({"leader":"a","member":"b"})");
 }
@@ -85,7 +95,9 @@ TEST_F(Verbs, SwitchoverSchedulesWithAZoneOnly) {
     remote.answer = [](const Member&, const RestCall&) { return answer(202, "Switchover scheduled"); };
     EXPECT_EQ(run({"switchover", "--force", "--scheduled", "2030-01-01T04:00"}), 2);
     EXPECT_EQ(run({"switchover", "--force", "--scheduled", "2030-01-01T04:00+01:00"}), 0);
-    EXPECT_EQ(remote.calls, (std::vector<std::string>{R"(a: POST switchover {"leader":"a","scheduled_at":"2030-01-01T03:00:00+00:00"})"}));
+    EXPECT_EQ(remote.calls,
+              (std::vector<std::string>{
+                  R"(a: POST switchover {"leader":"a","scheduled_at":"2030-01-01T03:00:00+00:00"})"}));
 }
 
 TEST_F(Verbs, FailoverNeedsACandidateThatMayLead) {
@@ -103,10 +115,14 @@ TEST_F(Verbs, FailoverWithoutALeaderAsksTheCandidate) {
 }
 
 TEST_F(Verbs, RestartSaysForEachMemberHowItWentAndFailsIfOneDid) {
-    remote.answer = [](const Member& member, const RestCall&) { return member.name.text() == "b" ? answer(503, "postgres is still starting") : answer(200, ""); };
+    remote.answer = [](const Member& member, const RestCall&) {
+        return member.name.text() == "b" ? answer(503, "postgres is still starting") : answer(200, "");
+    };
     EXPECT_EQ(run({"restart", "demo", "a", "b", "--force"}), 1);
     EXPECT_TRUE(printed("Success: restart on member a\n"));
-    EXPECT_NE(terminal.complaints.find("Failed: restart for member b, status code=503, (postgres is still starting)"), std::string::npos);
+    EXPECT_NE(terminal.complaints.find(
+                  "Failed: restart for member b, status code=503, (postgres is still starting)"),
+              std::string::npos);
 }
 
 TEST_F(Verbs, RestartPendingLeavesTheOthersAlone) {
@@ -114,14 +130,17 @@ TEST_F(Verbs, RestartPendingLeavesTheOthersAlone) {
     EXPECT_TRUE(remote.calls.empty());
 }
 
-TEST_F(Verbs, RestartRefusesAStranger) { EXPECT_EQ(run({"restart", "nobody", "--force"}), 2); }
+TEST_F(Verbs, RestartRefusesAStranger) {
+    EXPECT_EQ(run({"restart", "nobody", "--force"}), 2);
+}
 
 TEST_F(Verbs, ReinitNeverGuessesWhom) {
     EXPECT_EQ(run({"reinit", "--force"}), 2);
     EXPECT_EQ(run({"reinit", "a", "--force"}), 2);
     EXPECT_TRUE(remote.calls.empty());
     EXPECT_EQ(run({"reinit", "c", "--force", "--from-leader"}), 0);
-    EXPECT_EQ(remote.calls, (std::vector<std::string>{R"(c: POST reinitialize {"force":true,"from_leader":true})"}));
+    EXPECT_EQ(remote.calls,
+              (std::vector<std::string>{R"(c: POST reinitialize {"force":true,"from_leader":true})"}));
 }
 
 TEST_F(Verbs, ReinitWaitsUntilTheMemberIsNoLongerBeingCopied) {
@@ -141,18 +160,22 @@ TEST_F(Verbs, PauseAsksTheNextMemberWhenTheLeaderDoesNotAnswer) {
         return HttpResponse{};
     };
     EXPECT_EQ(run({"pause"}), 0);
-    EXPECT_EQ(remote.calls, (std::vector<std::string>{R"(a: PATCH config {"pause":true})", R"(b: PATCH config {"pause":true})"}));
+    EXPECT_EQ(remote.calls, (std::vector<std::string>{R"(a: PATCH config {"pause":true})",
+                                                      R"(b: PATCH config {"pause":true})"}));
     EXPECT_EQ(run({"resume"}), 1);  // it is not paused
 }
 
 TEST_F(Verbs, PauseWithWaitFailsWhenAMemberDoesNotFollow) {
     EXPECT_EQ(run({"pause", "--wait"}), 1);
-    EXPECT_NE(terminal.complaints.find("a, b, c, d did not follow"), std::string::npos) << terminal.complaints;
+    EXPECT_NE(terminal.complaints.find("a, b, c, d did not follow"), std::string::npos)
+        << terminal.complaints;
 }
 
 TEST_F(Verbs, EditConfigSwapsTheRecordAndShowsWhatChanges) {
-    EXPECT_EQ(run({"edit-config", "-s", "ttl=25", "-p", "work_mem=8MB", "--force"}), 0) << terminal.complaints;
-    EXPECT_EQ(record("config"), R"({"ttl":25,"loop_wait":10,"postgresql":{"parameters":{"work_mem":"8MB"}}})");
+    EXPECT_EQ(run({"edit-config", "-s", "ttl=25", "-p", "work_mem=8MB", "--force"}), 0)
+        << terminal.complaints;
+    EXPECT_EQ(record("config"),
+              R"({"ttl":25,"loop_wait":10,"postgresql":{"parameters":{"work_mem":"8MB"}}})");
     EXPECT_TRUE(printed("\n-ttl: 30\n") && printed("\n+ttl: 25\n")) << terminal.printed;
     EXPECT_EQ(run({"edit-config", "-s", "ttl=25", "--force"}), 0);
     EXPECT_TRUE(printed("Not changed"));
@@ -191,15 +214,20 @@ TEST_F(Verbs, ShowConfigAndHistoryAndDsnReadTheStoreOnly) {
     EXPECT_EQ(run({"show-config"}), 0);
     EXPECT_EQ(terminal.printed, "loop_wait: 10\nttl: 30\n");
     terminal.printed.clear();
-    remote.put("history", R"([[1,25623960,"no recovery target specified","2026-01-02T03:04:05.678901+00:00","b"],[2,50623960,"no recovery target specified"]])");
+    remote.put(
+        "history",
+        R"([[1,25623960,"no recovery target specified","2026-01-02T03:04:05.678901+00:00","b"],[2,50623960,"no recovery target specified"]])");
     EXPECT_EQ(run({"history", "-f", "tsv"}), 0);
-    EXPECT_EQ(terminal.printed, "TL\tLSN\tReason\tTimestamp\tNew Leader\n1\t25623960\tno recovery target specified\t2026-01-02T03:04:05.678901+00:00\tb\n"
-                                "2\t50623960\tno recovery target specified\t\t\n");
+    EXPECT_EQ(terminal.printed,
+              "TL\tLSN\tReason\tTimestamp\tNew Leader\n1\t25623960\tno recovery target "
+              "specified\t2026-01-02T03:04:05.678901+00:00\tb\n"
+              "2\t50623960\tno recovery target specified\t\t\n");
     terminal.printed.clear();
     EXPECT_EQ(run({"dsn"}), 0);
     EXPECT_EQ(run({"dsn", "-m", "c"}), 0);
     EXPECT_EQ(run({"dsn", "-r", "replica"}), 0);
-    EXPECT_EQ(terminal.printed, "host=10.0.0.1 port=5432\nhost=10.0.0.3 port=5433\nhost=10.0.0.2 port=5432\n");
+    EXPECT_EQ(terminal.printed,
+              "host=10.0.0.1 port=5432\nhost=10.0.0.3 port=5433\nhost=10.0.0.2 port=5432\n");
     EXPECT_EQ(run({"dsn", "-m", "c", "-r", "any"}), 2);
     EXPECT_TRUE(remote.calls.empty());
 }
@@ -208,7 +236,9 @@ TEST_F(Verbs, FlushTakesBackAScheduledSwitchoverAnywhere) {
     EXPECT_EQ(run({"flush", "demo", "switchover"}), 0);
     EXPECT_TRUE(printed("No pending scheduled switchover"));
     fill(remote, {.scheduled = true});
-    remote.answer = [](const Member&, const RestCall&) -> Result<HttpResponse> { return fail("connection refused"); };
+    remote.answer = [](const Member&, const RestCall&) -> Result<HttpResponse> {
+        return fail("connection refused");
+    };
     EXPECT_EQ(run({"flush", "switchover"}), 0) << terminal.complaints;
     EXPECT_EQ(record("failover"), "{}");
     EXPECT_EQ(run({"flush"}), 2);
@@ -226,7 +256,10 @@ TEST_F(Verbs, RemoveNeedsThreeAnswers) {
 }
 
 TEST_F(Verbs, VersionAsksEveryMember) {
-    remote.answer = [](const Member&, const RestCall&) { return answer(503, R"({"server_version":150020,"patroni":{"version":"4.1.0","scope":"demo","name":"a"}})"); };
+    remote.answer = [](const Member&, const RestCall&) {
+        return answer(503,
+                      R"({"server_version":150020,"patroni":{"version":"4.1.0","scope":"demo","name":"a"}})");
+    };
     EXPECT_EQ(run({"version", "a"}), 0);
     EXPECT_EQ(terminal.printed, "a: Patroni 4.1.0 PostgreSQL 15.20\n");
 }

@@ -14,15 +14,18 @@ using testing::eventually;
 using testing::GuardProcess;
 using namespace std::chrono_literals;
 
-std::int64_t in(Duration duration) { return (boottime_now() + duration).time_since_epoch().count(); }
+std::int64_t in(Duration duration) {
+    return (boottime_now() + duration).time_since_epoch().count();
+}
 
 StartOrder shell(const std::string& script) {
-    return {.argv = {"/bin/sh", "-c", script}, .environment = {"PATH=/usr/bin:/bin"}, .working_directory = "/"};
+    return {
+        .argv = {"/bin/sh", "-c", script}, .environment = {"PATH=/usr/bin:/bin"}, .working_directory = "/"};
 }
 const StartOrder kSleeper{.argv = {"/bin/sleep", "1000"}, .environment = {}, .working_directory = "/"};
 
 class GuardTest : public ::testing::Test {
- protected:
+  protected:
     void SetUp() override { connect(); }
 
     void connect() {
@@ -43,12 +46,14 @@ class GuardTest : public ::testing::Test {
     }
     std::optional<Report> event(ReportType type, Duration patience = 10s) {
         std::optional<Report> found;
-        eventually([&] {
-            auto report = client_->receive();
-            if (!report) return true;
-            if (*report && (*report)->type == type) found = **report;
-            return found.has_value();
-        }, patience);
+        eventually(
+            [&] {
+                auto report = client_->receive();
+                if (!report) return true;
+                if (*report && (*report)->type == type) found = **report;
+                return found.has_value();
+            },
+            patience);
         return found;
     }
     std::string path(const char* name) { return guard_.directory() + "/" + name; }
@@ -78,7 +83,8 @@ TEST_F(GuardTest, SaysWhyAProgramCannotBeExecuted) {
     start({.argv = {"/nonexistent/postgres"}, .environment = {}, .working_directory = "/"});
     const auto report = event(ReportType::exited);
     ASSERT_TRUE(report);
-    EXPECT_NE(std::string(report->text).find("/nonexistent/postgres: No such file"), std::string::npos) << report->text;
+    EXPECT_NE(std::string(report->text).find("/nonexistent/postgres: No such file"), std::string::npos)
+        << report->text;
 }
 
 TEST_F(GuardTest, RunsThePostmasterAsTheUserThatWasAskedFor) {
@@ -117,7 +123,9 @@ TEST_F(GuardTest, AllowsAPrimaryWithoutADeadlineWhenToldSo) {
     EXPECT_EQ(ask(client_->start(primary)).error, 0);
 }
 
-TEST_F(GuardTest, RefusesADeadlineThatHasPassed) { EXPECT_NE(ask(client_->arm(in(-1ms))).error, 0); }
+TEST_F(GuardTest, RefusesADeadlineThatHasPassed) {
+    EXPECT_NE(ask(client_->arm(in(-1ms))).error, 0);
+}
 
 TEST_F(GuardTest, KillsThePrimaryAtTheDeadline) {
     const std::int64_t deadline = in(300ms);
@@ -203,9 +211,11 @@ TEST_F(GuardTest, PausesLongerWhenBrainsDieYoung) {
 TEST_F(GuardTest, ReportsTheEndOnlyWhenEveryOrphanIsGone) {
     const std::string file = path("pids");
     // Three backends: sessions of their own, deaf to every signal, the last with a child.
-    const pid_t pid = start(shell(
-        "F=" + file + "; for i in 1 2; do setsid sh -c 'trap \"\" INT TERM QUIT HUP; echo $$ >> '$F'; while :; do sleep 1; done' & done;"
-        "setsid sh -c 'trap \"\" INT TERM QUIT; sleep 1000 & echo $! >> '$F'; echo $$ >> '$F'; wait; sleep 1000' & wait"));
+    const pid_t pid = start(shell("F=" + file +
+                                  "; for i in 1 2; do setsid sh -c 'trap \"\" INT TERM QUIT HUP; echo $$ >> "
+                                  "'$F'; while :; do sleep 1; done' & done;"
+                                  "setsid sh -c 'trap \"\" INT TERM QUIT; sleep 1000 & echo $! >> '$F'; echo "
+                                  "$$ >> '$F'; wait; sleep 1000' & wait"));
     ASSERT_TRUE(eventually([&] { return pids_in(file).size() == 4; }));
     ::kill(pid, SIGKILL);
     const auto report = event(ReportType::exited);
@@ -217,7 +227,8 @@ TEST_F(GuardTest, ReportsTheEndOnlyWhenEveryOrphanIsGone) {
 TEST_F(GuardTest, KillsTheOrphansOfAFencedPrimaryToo) {
     const std::string file = path("pids");
     ask(client_->arm(in(1s)));
-    StartOrder primary = shell("setsid sh -c 'trap \"\" INT TERM QUIT; echo $$ >> " + file + "; while :; do sleep 1; done' & wait");
+    StartOrder primary = shell("setsid sh -c 'trap \"\" INT TERM QUIT; echo $$ >> " + file +
+                               "; while :; do sleep 1; done' & wait");
     primary.as_primary = true;
     start(primary);
     ASSERT_TRUE(eventually([&] { return pids_in(file).size() == 1; }));
@@ -228,7 +239,8 @@ TEST_F(GuardTest, KillsTheOrphansOfAFencedPrimaryToo) {
 
 TEST_F(GuardTest, SendsTheQuitSignalToThePostmasterWhenItIsKilledItself) {
     const std::string file = path("quit");
-    const pid_t pid = start(shell("trap 'echo quit > " + file + "; exit 0' QUIT; echo up > " + file + "; while :; do sleep 0.05; done"));
+    const pid_t pid = start(shell("trap 'echo quit > " + file + "; exit 0' QUIT; echo up > " + file +
+                                  "; while :; do sleep 0.05; done"));
     ASSERT_TRUE(eventually([&] { return std::ifstream(file).good(); }));
     guard_.kill(SIGKILL);
     EXPECT_TRUE(eventually([&] { return !alive(pid); }));
@@ -252,7 +264,8 @@ TEST_F(GuardTest, AdoptsAPostmasterThatIsNotItsChild) {
     const std::string file = path("pids");
     char directory[] = "/tmp/pgherd-adopt-XXXXXX";
     ASSERT_TRUE(::mkdtemp(directory));
-    const std::string script = "cd " + std::string(directory) + "; setsid sh -c 'echo $$ >> " + file + "; while :; do read x < /dev/zero; done' & while :; do sleep 0.05; done";
+    const std::string script = "cd " + std::string(directory) + "; setsid sh -c 'echo $$ >> " + file +
+                               "; while :; do read x < /dev/zero; done' & while :; do sleep 0.05; done";
     const pid_t foreign = ::fork();
     if (foreign == 0) {
         ::execl("/bin/sh", "sh", "-c", script.c_str(), nullptr);

@@ -1,8 +1,9 @@
 // A real guard in a process of its own, whose brain lends its end of the socket to the test.
 //
-// The brain is the test program itself with `--lend-guard <socket>`: it sends its descriptor to the test and then waits
-// for ever. So the test speaks for the brain in its own process, while the guard sees a brain that can be killed, stopped
-// and started again. A test program that uses this has a main() that begins with lend_guard_if_asked().
+// The brain is the test program itself with `--lend-guard <socket>`: it sends its descriptor to the test and
+// then waits for ever. So the test speaks for the brain in its own process, while the guard sees a brain that
+// can be killed, stopped and started again. A test program that uses this has a main() that begins with
+// lend_guard_if_asked().
 #pragma once
 
 #include <cerrno>
@@ -82,7 +83,7 @@ struct LentBrain {
 };
 
 class GuardProcess {
- public:
+  public:
     explicit GuardProcess(GuardOptions options = {}) {
         char directory[] = "/tmp/pgherd-guard-XXXXXX";
         PGHERD_ASSERT(::mkdtemp(directory));
@@ -137,12 +138,13 @@ class GuardProcess {
     // The exit code; nothing when it does not end.
     std::optional<int> exit_code(Duration patience = std::chrono::seconds(10)) {
         int status = 0;
-        if (!eventually([&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; }, patience)) return std::nullopt;
+        if (!eventually([&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; }, patience))
+            return std::nullopt;
         pid_ = 0;
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     }
 
- private:
+  private:
     std::string directory_;
     int listener_ = -1;
     pid_t pid_ = 0;

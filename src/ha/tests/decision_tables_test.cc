@@ -1,5 +1,5 @@
-// The cases of testdata/*.txt: an observation, `----`, and what is decided. REWRITE=1 writes the answers anew; read the
-// difference before you commit it.
+// The cases of testdata/*.txt: an observation, `----`, and what is decided. REWRITE=1 writes the answers
+// anew; read the difference before you commit it.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -16,7 +16,7 @@ namespace {
 using namespace testing;
 
 struct Case {
-    std::string name;   // the rule; a description may follow after a colon
+    std::string name;  // the rule; a description may follow after a colon
     std::vector<std::string> input;
     std::string expected;
     std::string rule() const { return name.substr(0, name.find(':')); }
@@ -52,7 +52,8 @@ File read(const std::filesystem::path& path) {
 
 std::vector<File> read_all() {
     std::vector<std::filesystem::path> paths;
-    for (const auto& entry : std::filesystem::directory_iterator(PGHERD_TESTDATA)) paths.push_back(entry.path());
+    for (const auto& entry : std::filesystem::directory_iterator(PGHERD_TESTDATA))
+        paths.push_back(entry.path());
     std::ranges::sort(paths);
     std::vector<File> files;
     for (const auto& path : paths) files.push_back(read(path));
@@ -96,8 +97,8 @@ TEST(DecisionTables, HaveACaseForEveryRuleAndARuleForEveryCase) {
             World world;
             Decision decision = run(test, world);
             bool duty = std::ranges::count(decision.duties, test.rule()) > 0;
-            EXPECT_TRUE(decision.rule == test.rule() || duty) << file.path.filename() << ": case " << test.name << " is decided by "
-                                                              << decision.rule;
+            EXPECT_TRUE(decision.rule == test.rule() || duty)
+                << file.path.filename() << ": case " << test.name << " is decided by " << decision.rule;
             covered.insert(test.rule());
         }
     std::set<std::string> all;
@@ -118,7 +119,8 @@ TEST(DecisionTables, ASafetyRuleSwitchedOffDecidesDifferently) {
             EXPECT_NE(without.rule, with.rule);
         }
     for (const RuleInfo& rule : rules())
-        if (rule.safety) EXPECT_TRUE(different.contains(rule.name)) << rule.name << " switched off changes nothing";
+        if (rule.safety)
+            EXPECT_TRUE(different.contains(rule.name)) << rule.name << " switched off changes nothing";
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // Observations and memories as text, one fact per word, for the decision tables in testdata/.
 //
-// Every case starts from the same small world: members a (this one), b and c, an initialized and configured cluster, a valid
-// data directory on timeline 1 at 0/1000, the clock at 100 s. A line changes one part of it: `lock until=120`. Times are
-// seconds on that clock; a position may have its timeline in front (`2:0/1000`).
+// Every case starts from the same small world: members a (this one), b and c, an initialized and configured
+// cluster, a valid data directory on timeline 1 at 0/1000, the clock at 100 s. A line changes one part of it:
+// `lock until=120`. Times are seconds on that clock; a position may have its timeline in front (`2:0/1000`).
 #pragma once
 
 #include <functional>
@@ -30,7 +30,9 @@ struct World {
     bool never_read = false;
 };
 
-inline Instant at(double seconds) { return Instant(Duration(std::int64_t(seconds * 1e9))); }
+inline Instant at(double seconds) {
+    return Instant(Duration(std::int64_t(seconds * 1e9)));
+}
 
 inline void add_member(ClusterView& view, const char* name, Role role) {
     Member member;
@@ -59,7 +61,7 @@ inline World::World() {
 
 // The words of a line: `name`, `key=value`. Unknown words are mistakes.
 class Words {
- public:
+  public:
     using Setter = std::function<void(const std::string&)>;
     explicit Words(std::map<std::string, Setter> known) : known_(std::move(known)) {}
     void apply(const std::vector<std::string>& words) const {
@@ -71,11 +73,13 @@ class Words {
         }
     }
 
- private:
+  private:
     std::map<std::string, Setter> known_;
 };
 
-inline Instant instant(const std::string& text) { return at(std::stod(text)); }
+inline Instant instant(const std::string& text) {
+    return at(std::stod(text));
+}
 inline Lsn lsn(const std::string& text) {
     auto parsed = parse_lsn(text);
     if (!parsed) throw std::runtime_error(parsed.error().message);
@@ -103,15 +107,17 @@ Enum pick(const std::string& text, const std::map<std::string, Enum>& values) {
 inline const std::map<std::string, Operation>& operations() {
     static const std::map<std::string, Operation> all = [] {
         std::map<std::string, Operation> map;
-        for (int i = 0; i <= int(Operation::checkpoint); ++i) map[std::string(to_string(Operation(i)))] = Operation(i);
+        for (int i = 0; i <= int(Operation::checkpoint); ++i)
+            map[std::string(to_string(Operation(i)))] = Operation(i);
         return map;
     }();
     return all;
 }
 inline const std::map<std::string, Memory::Rewind>& rewinds() {
     using R = Memory::Rewind;
-    static const std::map<std::string, R> all = {{"unknown", R::unknown}, {"check", R::check}, {"needed", R::needed},
-                                                 {"not_needed", R::not_needed}, {"done", R::done}, {"failed", R::failed}};
+    static const std::map<std::string, R> all = {{"unknown", R::unknown}, {"check", R::check},
+                                                 {"needed", R::needed},   {"not_needed", R::not_needed},
+                                                 {"done", R::done},       {"failed", R::failed}};
     return all;
 }
 
@@ -123,27 +129,47 @@ inline void set_self(World& w, const std::vector<std::string>& words) {
            {"cannot_rewind", [&](auto&) { self.can_rewind = false; }},
            {"keep_failed", [&](auto&) { self.remove_data_on_rewind_failure = false; }},
            {"no_watchdog", [&](auto&) { w.seen.watchdog_usable = false; }},
-           {"priority", [&](auto& v) { self.priority = std::stoi(v); }}}).apply(words);
+           {"priority", [&](auto& v) { self.priority = std::stoi(v); }}})
+        .apply(words);
 }
 
 inline void set_store(World& w, const std::vector<std::string>& words) {
-    Words({{"never", [&](auto&) { w.never_read = true; }},
-           {"silent", [&](auto&) { w.seen.store_ok = false; w.seen.store_silent_since = at(90); }},
-           {"leader", [&](auto& v) {
-                w.view.leader = LeaderRecord{MemberName(v), Revision(7), {}};
-                if (Member* member = &w.view.members[MemberName(v)]) member->role = Role::primary;
-            }},
-           {"new", [&](auto&) { w.view.initialize_exists = false; w.view.initialize.reset(); w.view.config_revision.reset(); }},
-           {"initialize", [&](auto& v) {
-                w.view.initialize_exists = true;
-                w.view.initialize.reset();
-                w.seen.initialize_mine = v == "mine";
-                if (v != "mine" && v != "empty") w.view.initialize = SystemId(std::stoull(v));
-            }},
-           {"claim", [&](auto& v) { w.view.claim = {Timeline{std::uint32_t(std::stoul(v))}, w.seen.self.name, Revision(8)}; }},
-           {"claimed_before", [&](auto& v) { w.view.claim = {Timeline{std::uint32_t(std::stoul(v))}, w.seen.self.name, Revision(6)}; }},
-           {"optime", [&](auto& v) { w.view.status.optime = lsn(v); }},
-           {"history", [&](auto& v) { w.view.history.push_back({wal(v).timeline, wal(v).lsn, "", "", {}}); }}}).apply(words);
+    Words(
+        {{"never", [&](auto&) { w.never_read = true; }},
+         {"silent",
+          [&](auto&) {
+              w.seen.store_ok = false;
+              w.seen.store_silent_since = at(90);
+          }},
+         {"leader",
+          [&](auto& v) {
+              w.view.leader = LeaderRecord{MemberName(v), Revision(7), {}};
+              if (Member* member = &w.view.members[MemberName(v)]) member->role = Role::primary;
+          }},
+         {"new",
+          [&](auto&) {
+              w.view.initialize_exists = false;
+              w.view.initialize.reset();
+              w.view.config_revision.reset();
+          }},
+         {"initialize",
+          [&](auto& v) {
+              w.view.initialize_exists = true;
+              w.view.initialize.reset();
+              w.seen.initialize_mine = v == "mine";
+              if (v != "mine" && v != "empty") w.view.initialize = SystemId(std::stoull(v));
+          }},
+         {"claim",
+          [&](auto& v) {
+              w.view.claim = {Timeline{std::uint32_t(std::stoul(v))}, w.seen.self.name, Revision(8)};
+          }},
+         {"claimed_before",
+          [&](auto& v) {
+              w.view.claim = {Timeline{std::uint32_t(std::stoul(v))}, w.seen.self.name, Revision(6)};
+          }},
+         {"optime", [&](auto& v) { w.view.status.optime = lsn(v); }},
+         {"history", [&](auto& v) { w.view.history.push_back({wal(v).timeline, wal(v).lsn, "", "", {}}); }}})
+        .apply(words);
 }
 
 inline void set_member(World& w, std::vector<std::string> words) {
@@ -159,7 +185,8 @@ inline void set_member(World& w, std::vector<std::string> words) {
            {"replicatefrom", [&](auto& v) { m.tags.replicatefrom = MemberName(v); }},
            {"stopped", [&](auto&) { m.state = MemberState::stopped; }},
            {"replica", [&](auto&) { m.role = Role::replica; }},
-           {"no_checkpoint", [&](auto&) { m.checkpoint_after_promote = false; }}}).apply(words);
+           {"no_checkpoint", [&](auto&) { m.checkpoint_after_promote = false; }}})
+        .apply(words);
 }
 
 inline void set_config(World& w, const std::vector<std::string>& words) {
@@ -170,32 +197,42 @@ inline void set_config(World& w, const std::vector<std::string>& words) {
            {"check_timeline", [&](auto&) { c.check_timeline = true; }},
            {"lag", [&](auto& v) { c.maximum_lag_on_failover = std::stoll(v); }},
            {"start_timeout", [&](auto& v) { c.primary_start_timeout = instant(v) - Instant{}; }},
-           {"sync", [&](auto& v) {
-                c.synchronous_mode = pick<SynchronousMode>(v, {{"on", SynchronousMode::on}, {"quorum", SynchronousMode::quorum}});
+           {"sync",
+            [&](auto& v) {
+                c.synchronous_mode = pick<SynchronousMode>(
+                    v, {{"on", SynchronousMode::on}, {"quorum", SynchronousMode::quorum}});
             }},
            {"strict", [&](auto&) { c.synchronous_mode_strict = true; }},
-           {"standby_cluster", [&](auto&) { c.standby_cluster = StandbyClusterSpec{}; }}}).apply(words);
+           {"standby_cluster", [&](auto&) { c.standby_cluster = StandbyClusterSpec{}; }}})
+        .apply(words);
 }
 
 inline void set_lock(World& w, const std::vector<std::string>& words) {
     w.view.leader = LeaderRecord{w.seen.self.name, Revision(7), {}};
     Words({{"until", [&](auto& v) { w.seen.lock_valid_until = instant(v); }},
-           {"lost", [&](auto&) { w.seen.lock_lost = true; }}}).apply(words);
+           {"lost", [&](auto&) { w.seen.lock_lost = true; }}})
+        .apply(words);
 }
 
 inline void set_failsafe(World& w, const std::vector<std::string>& words) {
-    Words({{"members", [&](auto& v) { for (auto& name : names(v)) w.view.failsafe[name] = "url"; }},
+    Words({{"members",
+            [&](auto& v) {
+                for (auto& name : names(v)) w.view.failsafe[name] = "url";
+            }},
            {"until", [&](auto& v) { w.seen.failsafe_valid_until = instant(v); }},
            {"leader", [&](auto& v) { w.seen.failsafe_leader = MemberName(v); }},
-           {"leader_until", [&](auto& v) { w.seen.failsafe_leader_until = instant(v); }}}).apply(words);
+           {"leader_until", [&](auto& v) { w.seen.failsafe_leader_until = instant(v); }}})
+        .apply(words);
 }
 
 inline void set_request(World& w, const std::vector<std::string>& words) {
     FailoverRequest request;
     request.modified = Revision(9);
-    Words({{"leader", [&](auto& v) { request.leader = MemberName(v); }},
-           {"candidate", [&](auto& v) { request.candidate = MemberName(v); }},
-           {"in", [&](auto& v) { request.scheduled_at = w.seen.wall + std::chrono::seconds(std::stoll(v)); }}}).apply(words);
+    Words(
+        {{"leader", [&](auto& v) { request.leader = MemberName(v); }},
+         {"candidate", [&](auto& v) { request.candidate = MemberName(v); }},
+         {"in", [&](auto& v) { request.scheduled_at = w.seen.wall + std::chrono::seconds(std::stoll(v)); }}})
+        .apply(words);
     w.view.failover = request;
 }
 
@@ -205,7 +242,8 @@ inline void set_sync(World& w, const std::vector<std::string>& words) {
     Words({{"leader", [&](auto& v) { sync.leader = MemberName(v); }},
            {"standbys", [&](auto& v) { sync.standbys = names(v); }},
            {"quorum", [&](auto& v) { sync.quorum = std::stoi(v); }},
-           {"noted", [&](auto& v) { w.seen.sync_noted_lsn = lsn(v); }}}).apply(words);
+           {"noted", [&](auto& v) { w.seen.sync_noted_lsn = lsn(v); }}})
+        .apply(words);
 }
 
 inline void set_control(ControlData& control, const std::string& text) {
@@ -220,53 +258,90 @@ inline void set_control(ControlData& control, const std::string& text) {
 
 inline void set_postgres(World& w, const std::vector<std::string>& words) {
     PostgresState& pg = w.seen.pg;
-    auto running = [&](std::optional<bool> in_recovery) { pg.postmaster = Postmaster::running; pg.in_recovery = in_recovery; };
+    auto running = [&](std::optional<bool> in_recovery) {
+        pg.postmaster = Postmaster::running;
+        pg.in_recovery = in_recovery;
+    };
     Words({{"primary", [&](auto&) { running(false); }},
-           {"standby", [&](auto&) { running(true); pg.standby_configured = true; }},
+           {"standby",
+            [&](auto&) {
+                running(true);
+                pg.standby_configured = true;
+            }},
            {"mute", [&](auto&) { running(std::nullopt); }},
            {"starting", [&](auto&) { pg.postmaster = Postmaster::starting; }},
            {"stopping", [&](auto&) { pg.postmaster = Postmaster::stopping; }},
-           {"down", [&](auto& v) { pg.system_id.reset(); if (v != "unknown") set_control(pg.control.emplace(), v); }},
+           {"down",
+            [&](auto& v) {
+                pg.system_id.reset();
+                if (v != "unknown") set_control(pg.control.emplace(), v);
+            }},
            {"crashed", [&](auto&) { pg.crashed = true; }},
            {"standby_signal", [&](auto&) { pg.standby_configured = true; }},
-           {"checkpoint", [&](auto& v) { pg.control->checkpoint = wal(v).lsn; pg.control->timeline = wal(v).timeline; }},
-           {"at", [&](auto& v) { pg.position = wal(v).lsn; pg.timeline = wal(v).timeline; }},
+           {"checkpoint",
+            [&](auto& v) {
+                pg.control->checkpoint = wal(v).lsn;
+                pg.control->timeline = wal(v).timeline;
+            }},
+           {"at",
+            [&](auto& v) {
+                pg.position = wal(v).lsn;
+                pg.timeline = wal(v).timeline;
+            }},
            {"knows", [&](auto& v) { pg.newest_timeline = Timeline{std::uint32_t(std::stoul(v))}; }},
            {"system", [&](auto& v) { pg.system_id = SystemId(std::stoull(v)); }},
-           {"data", [&](auto& v) {
+           {"data",
+            [&](auto& v) {
                 pg.system_id.reset();
-                pg.data = pick<DataDirectory>(v, {{"absent", DataDirectory::absent}, {"incomplete", DataDirectory::incomplete},
-                                                  {"foreign", DataDirectory::foreign}, {"unreadable", DataDirectory::unreadable}});
+                pg.data = pick<DataDirectory>(v, {{"absent", DataDirectory::absent},
+                                                  {"incomplete", DataDirectory::incomplete},
+                                                  {"foreign", DataDirectory::foreign},
+                                                  {"unreadable", DataDirectory::unreadable}});
             }},
-           {"follows", [&](auto& v) { w.seen.following = MemberName(v); if (v == "?") w.seen.following.reset(); }},
-           {"streaming", [&](auto&) { pg.receiver = ReceiverState{.streaming = true, .timeline = pg.timeline}; }},
+           {"follows",
+            [&](auto& v) {
+                w.seen.following = MemberName(v);
+                if (v == "?") w.seen.following.reset();
+            }},
+           {"streaming",
+            [&](auto&) { pg.receiver = ReceiverState{.streaming = true, .timeline = pg.timeline}; }},
            {"names", [&](auto& v) { pg.synchronous_standby_names = v; }},
-           {"streams_to", [&](auto& v) {
+           {"streams_to",
+            [&](auto& v) {
                 for (auto& name : names(v))
-                    pg.replication.push_back({.application_name = name.text(), .state = "streaming", .flush_lsn = pg.position});
-            }}}).apply(words);
+                    pg.replication.push_back(
+                        {.application_name = name.text(), .state = "streaming", .flush_lsn = pg.position});
+            }}})
+        .apply(words);
 }
 
 inline void set_running(World& w, std::vector<std::string> words) {
     RunningOperation running{pick(words.at(0), operations()), at(99), "test"};
     words.erase(words.begin());
     Words({{"primary", [&](auto&) { running.as_primary = true; }},
-           {"since", [&](auto& v) { running.since = instant(v); }}}).apply(words);
+           {"since", [&](auto& v) { running.since = instant(v); }}})
+        .apply(words);
     w.seen.running = running;
 }
 
 inline void set_finished(World& w, std::vector<std::string> words) {
     FinishedOperation finished{pick(words.at(0), operations()), "test", true, "", at(99)};
     words.erase(words.begin());
-    Words({{"failed", [&](auto&) { finished.ok = false; finished.error = "why"; }},
-           {"at", [&](auto& v) { finished.at = instant(v); }}}).apply(words);
+    Words({{"failed",
+            [&](auto&) {
+                finished.ok = false;
+                finished.error = "why";
+            }},
+           {"at", [&](auto& v) { finished.at = instant(v); }}})
+        .apply(words);
     w.seen.finished = finished;
 }
 
 inline void set_round(World& w, const std::vector<std::string>& words) {
     w.seen.peers.complete = true;
     Words({{"asked", [&](auto& v) { w.seen.peers.asked = instant(v); }},
-           {"open", [&](auto&) { w.seen.peers.complete = false; }}}).apply(words);
+           {"open", [&](auto&) { w.seen.peers.complete = false; }}})
+        .apply(words);
 }
 
 inline void set_answer(World& w, std::vector<std::string> words) {
@@ -279,13 +354,19 @@ inline void set_answer(World& w, std::vector<std::string> words) {
            {"down", [&](auto&) { answer.position = {}; }},
            {"nofailover", [&](auto&) { answer.nofailover = true; }},
            {"watchdog_failed", [&](auto&) { answer.watchdog_failed = true; }},
-           {"priority", [&](auto& v) { answer.priority = std::stoi(v); }}}).apply(words);
+           {"priority", [&](auto& v) { answer.priority = std::stoi(v); }}})
+        .apply(words);
     w.seen.peers.answers[name] = answer;
 }
 
 inline void set_upstream(World& w, std::vector<std::string> words) {
-    UpstreamAnswer answer{.member = MemberName(words.at(0)), .leader_revision = Revision(7), .at = at(99.9), .ok = true,
-                          .system_id = SystemId(1), .timeline = Timeline{1}, .position = Lsn{0x1000}};
+    UpstreamAnswer answer{.member = MemberName(words.at(0)),
+                          .leader_revision = Revision(7),
+                          .at = at(99.9),
+                          .ok = true,
+                          .system_id = SystemId(1),
+                          .timeline = Timeline{1},
+                          .position = Lsn{0x1000}};
     words.erase(words.begin());
     Words({{"timeline", [&](auto& v) { answer.timeline = Timeline{std::uint32_t(std::stoul(v))}; }},
            {"fork", [&](auto& v) { answer.switchpoints.emplace_back(wal(v).timeline, wal(v).lsn); }},
@@ -293,7 +374,8 @@ inline void set_upstream(World& w, std::vector<std::string> words) {
            {"recovering", [&](auto&) { answer.in_recovery = true; }},
            {"failed", [&](auto&) { answer.ok = false; }},
            {"at", [&](auto& v) { answer.at = instant(v); }},
-           {"revision", [&](auto& v) { answer.leader_revision = Revision(std::stoll(v)); }}}).apply(words);
+           {"revision", [&](auto& v) { answer.leader_revision = Revision(std::stoll(v)); }}})
+        .apply(words);
     w.seen.upstream = answer;
 }
 
@@ -303,13 +385,25 @@ inline void set_memory(World& w, const std::vector<std::string>& words) {
            {"was_primary", [&](auto&) { m.was_primary = true; }},
            {"initialized", [&](auto&) { m.seen_initialized = true; }},
            {"bootstrapping", [&](auto&) { m.bootstrapping = true; }},
-           {"rewind", [&](auto& v) { m.rewind = pick(v, rewinds()); m.rewind_for = Revision(7); }},
+           {"rewind",
+            [&](auto& v) {
+                m.rewind = pick(v, rewinds());
+                m.rewind_for = Revision(7);
+            }},
            {"recovering", [&](auto& v) { m.recovering_since = instant(v); }},
            {"mute", [&](auto& v) { m.mute_since = instant(v); }},
            {"unfit", [&](auto&) { m.unfit = true; }},
-           {"failed_starts", [&](auto& v) { m.failed_starts = std::stoi(v); m.finished_seen = at(99); }},
+           {"failed_starts",
+            [&](auto& v) {
+                m.failed_starts = std::stoi(v);
+                m.finished_seen = at(99);
+            }},
            {"failed_clones", [&](auto& v) { m.failed_clones = std::stoi(v); }},
-           {"retry", [&](auto& v) { m.retry_after = instant(v); m.finished_seen = at(99); }},
+           {"retry",
+            [&](auto& v) {
+                m.retry_after = instant(v);
+                m.finished_seen = at(99);
+            }},
            {"unlocked", [&](auto& v) { m.unlocked_since = instant(v); }},
            {"promote_failed", [&](auto& v) { m.pre_promote_failed = instant(v); }},
            {"handing_over", [&](auto& v) { m.handing_over_to = MemberName(v); }},
@@ -317,19 +411,34 @@ inline void set_memory(World& w, const std::vector<std::string>& words) {
            {"claim_used", [&](auto&) { m.claim_used = Revision(8); }},
            {"checkpoint_due", [&](auto&) { m.checkpoint_due = true; }},
            {"paused", [&](auto&) { m.resumed = false; }},
-           {"request_seen", [&](auto& v) { m.request_for = Revision(9); m.request_since = instant(v); }}}).apply(words);
+           {"request_seen",
+            [&](auto& v) {
+                m.request_for = Revision(9);
+                m.request_since = instant(v);
+            }}})
+        .apply(words);
 }
 
 inline void apply(World& world, const std::string& line) {
     using Verb = void (*)(World&, std::vector<std::string>);
-    auto plain = []<auto F>() -> Verb { return [](World& w, std::vector<std::string> words) { F(w, words); }; };
-    static const std::map<std::string, Verb> verbs = {
-        {"self", plain.operator()<set_self>()}, {"store", plain.operator()<set_store>()}, {"member", set_member},
-        {"config", plain.operator()<set_config>()}, {"lock", plain.operator()<set_lock>()},
-        {"failsafe", plain.operator()<set_failsafe>()}, {"request", plain.operator()<set_request>()},
-        {"sync", plain.operator()<set_sync>()}, {"pg", plain.operator()<set_postgres>()}, {"running", set_running},
-        {"finished", set_finished}, {"round", plain.operator()<set_round>()}, {"answer", set_answer},
-        {"upstream", set_upstream}, {"memory", plain.operator()<set_memory>()}};
+    auto plain = []<auto F>() -> Verb {
+        return [](World& w, std::vector<std::string> words) { F(w, words); };
+    };
+    static const std::map<std::string, Verb> verbs = {{"self", plain.operator()<set_self>()},
+                                                      {"store", plain.operator()<set_store>()},
+                                                      {"member", set_member},
+                                                      {"config", plain.operator()<set_config>()},
+                                                      {"lock", plain.operator()<set_lock>()},
+                                                      {"failsafe", plain.operator()<set_failsafe>()},
+                                                      {"request", plain.operator()<set_request>()},
+                                                      {"sync", plain.operator()<set_sync>()},
+                                                      {"pg", plain.operator()<set_postgres>()},
+                                                      {"running", set_running},
+                                                      {"finished", set_finished},
+                                                      {"round", plain.operator()<set_round>()},
+                                                      {"answer", set_answer},
+                                                      {"upstream", set_upstream},
+                                                      {"memory", plain.operator()<set_memory>()}};
     std::vector<std::string> words = split(line, ' ');
     std::erase(words, "");
     auto verb = verbs.find(words.at(0));

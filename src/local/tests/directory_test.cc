@@ -1,16 +1,16 @@
 // The directory of a local cluster, its lock and its ports, on a real file system.
-#include <gtest/gtest.h>
+#include "local/directory.h"
 
 #include <fstream>
 
+#include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include "codec/agent_config.h"
 #include "eventloop/system_random.h"
-#include "local/directory.h"
 #include "local/lock.h"
 #include "local/tcp_ports.h"
 
@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 class Temporary {
- public:
+  public:
     Temporary() {
         std::string pattern = fs::temp_directory_path() / "pgherd-local-XXXXXX";
         path_ = ::mkdtemp(pattern.data());
@@ -31,13 +31,13 @@ class Temporary {
     }
     fs::path operator/(const char* name) const { return path_ / name; }
 
- private:
+  private:
     fs::path path_;
 };
 
 // A listener on a port that the kernel chose.
 class Listener {
- public:
+  public:
     Listener() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
@@ -51,12 +51,14 @@ class Listener {
     ~Listener() { ::close(fd_); }
     std::uint16_t port() const { return port_; }
 
- private:
+  private:
     int fd_;
     std::uint16_t port_ = 0;
 };
 
-Description two() { return {"local", "service", {{"member-1", 5432, 8008}, {"member-2", 5433, 8009}}}; }
+Description two() {
+    return {"local", "service", {{"member-1", 5432, 8008}, {"member-2", 5433, 8009}}};
+}
 mode_t mode_of(const fs::path& path) {
     struct stat info{};
     ::stat(path.c_str(), &info);
@@ -70,8 +72,9 @@ TEST(LocalDirectory, ADescriptionSurvivesBeingWritten) {
 }
 
 TEST(LocalDirectory, ABadDescriptionIsRefusedWithItsName) {
-    for (const char* text : {"", "[]", "{}", R"({"members":[]})", R"({"members":[{"name":"../x","port":1,"rest_port":2}]})",
-                             R"({"members":[{"name":"a","port":"high","rest_port":2}]})", R"({"members":[{"name":"a"}]})"}) {
+    for (const char* text :
+         {"", "[]", "{}", R"({"members":[]})", R"({"members":[{"name":"../x","port":1,"rest_port":2}]})",
+          R"({"members":[{"name":"a","port":"high","rest_port":2}]})", R"({"members":[{"name":"a"}]})"}) {
         auto parsed = parse_description(text, "/srv/cluster.json");
         ASSERT_FALSE(parsed) << text;
         EXPECT_TRUE(parsed.error().message.starts_with("/srv/cluster.json")) << parsed.error().message;
@@ -100,7 +103,8 @@ TEST(LocalDirectory, IsMadeWholeAndPrivate) {
     EXPECT_EQ(mode_of(directory.path()), 0700u);
     EXPECT_EQ(mode_of(directory.path() / "superuser.password"), 0600u);
     EXPECT_EQ(*directory.description(), two());
-    EXPECT_NE(*read_file(directory.path() / "superuser.password"), *read_file(directory.path() / "rest.password"));
+    EXPECT_NE(*read_file(directory.path() / "superuser.password"),
+              *read_file(directory.path() / "rest.password"));
 }
 
 TEST(LocalDirectory, RenderedAgentFilesAreUnderstoodByTheAgent) {
@@ -120,7 +124,9 @@ TEST(LocalDirectory, RenderedAgentFilesAreUnderstoodByTheAgent) {
     EXPECT_FALSE(config->restapi.password.empty());
     EXPECT_EQ(config->store.path, directory.store().string());
     EXPECT_EQ(mode_of(directory.passfile()), 0600u);
-    EXPECT_NE(read_file(directory.passfile())->find("127.0.0.1:5433:*:postgres:" + config->postgres.superuser.password), std::string::npos);
+    EXPECT_NE(read_file(directory.passfile())
+                  ->find("127.0.0.1:5433:*:postgres:" + config->postgres.superuser.password),
+              std::string::npos);
 }
 
 TEST(LocalDirectory, TheEndOfALogIsItsLastLines) {
@@ -155,7 +161,8 @@ TEST(LocalPorts, AGivenPortThatIsTakenIsAnErrorThatNamesTheHolder) {
     auto choice = choose_ports({"--port", {taken.port()}, {}, 5432}, 1);
     ASSERT_FALSE(choice);
     EXPECT_NE(choice.error().message.find(std::to_string(taken.port())), std::string::npos);
-    EXPECT_NE(choice.error().message.find("pid " + std::to_string(::getpid())), std::string::npos) << choice.error().message;
+    EXPECT_NE(choice.error().message.find("pid " + std::to_string(::getpid())), std::string::npos)
+        << choice.error().message;
 }
 
 TEST(LocalPorts, AUsualPortThatIsTakenIsReplacedByAFreeBlockAndSaidSo) {

@@ -1,12 +1,14 @@
 // Command lines, and the mistakes in them.
-#include <gtest/gtest.h>
-
 #include "local/options.h"
+
+#include <gtest/gtest.h>
 
 namespace pgherd::local {
 namespace {
 
-Result<UpOptions> up(std::vector<std::string> args) { return parse_up(args); }
+Result<UpOptions> up(std::vector<std::string> args) {
+    return parse_up(args);
+}
 
 TEST(LocalOptions, NothingGivenMeansNothingSaid) {
     auto options = up({});
@@ -18,7 +20,8 @@ TEST(LocalOptions, NothingGivenMeansNothingSaid) {
 }
 
 TEST(LocalOptions, ValuesComeWithABlankOrAnEqualsSign) {
-    auto options = up({"--members", "5", "--dir=/srv/x", "--port=6000,6001", "--detach", "--timeout", "1min"});
+    auto options =
+        up({"--members", "5", "--dir=/srv/x", "--port=6000,6001", "--detach", "--timeout", "1min"});
     ASSERT_TRUE(options) << options.error().message;
     EXPECT_EQ(options->members, 5);
     EXPECT_EQ(options->dir, "/srv/x");

@@ -1,12 +1,13 @@
 // What people see: golden files, and the texts between them.
-#include <gtest/gtest.h>
+#include "local/view.h"
 
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 
+#include <gtest/gtest.h>
+
 #include "codec/records.h"
-#include "local/view.h"
 
 namespace pgherd::local {
 namespace {
@@ -23,7 +24,10 @@ void expect_golden(const std::string& name, const std::string& text) {
     EXPECT_EQ(text, expected.str()) << "PGHERD_REWRITE=1 accepts the new text into " << path;
 }
 
-Description three() { return {"local", "service", {{"member-1", 5432, 8008}, {"member-2", 5433, 8009}, {"member-3", 5434, 8010}}}; }
+Description three() {
+    return {
+        "local", "service", {{"member-1", 5432, 8008}, {"member-2", 5433, 8009}, {"member-3", 5434, 8010}}};
+}
 
 ClusterView cluster(std::map<std::string, std::string> records) {
     std::map<std::string, StoredRecord> stored;
@@ -35,9 +39,12 @@ ClusterView healthy_cluster() {
     return cluster({
         {"leader", "member-1"},
         {"status", R"({"optime":50332000})"},
-        {"members/member-1", R"({"conn_url":"postgres://127.0.0.1:5432/postgres","state":"running","role":"primary","timeline":1,"xlog_location":50332000})"},
-        {"members/member-2", R"({"conn_url":"postgres://127.0.0.1:5433/postgres","state":"running","role":"replica","timeline":1,"replication_state":"streaming","xlog_location":50332000,"receive_lsn":50332000,"replay_lsn":50332000})"},
-        {"members/member-3", R"({"conn_url":"postgres://127.0.0.1:5434/postgres","state":"running","role":"replica","timeline":1,"replication_state":"streaming","xlog_location":50331904,"receive_lsn":50331904,"replay_lsn":50330000})"},
+        {"members/member-1",
+         R"({"conn_url":"postgres://127.0.0.1:5432/postgres","state":"running","role":"primary","timeline":1,"xlog_location":50332000})"},
+        {"members/member-2",
+         R"({"conn_url":"postgres://127.0.0.1:5433/postgres","state":"running","role":"replica","timeline":1,"replication_state":"streaming","xlog_location":50332000,"receive_lsn":50332000,"replay_lsn":50332000})"},
+        {"members/member-3",
+         R"({"conn_url":"postgres://127.0.0.1:5434/postgres","state":"running","role":"replica","timeline":1,"replication_state":"streaming","xlog_location":50331904,"receive_lsn":50331904,"replay_lsn":50330000})"},
     });
 }
 
@@ -55,9 +62,10 @@ TEST(LocalView, AHealthyClusterLooksLikeThis) {
 }
 
 TEST(LocalView, AClusterThatStartsLooksLikeThis) {
-    auto members = describe_members(three(),
-                                    cluster({{"members/member-1", R"({"state":"initializing new cluster","role":"uninitialized"})"}}),
-                                    {{"member-3", "its agent ended with exit code 1"}});
+    auto members = describe_members(
+        three(),
+        cluster({{"members/member-1", R"({"state":"initializing new cluster","role":"uninitialized"})"}}),
+        {{"member-3", "its agent ended with exit code 1"}});
     EXPECT_EQ(what_is_missing(members), "there is no leader");
     expect_golden("starting", render(view(members, "starting: there is no leader"), 100));
 }
@@ -78,7 +86,12 @@ TEST(LocalView, TellsWhatIsMissing) {
 }
 
 TEST(LocalView, ALeaderThatIsNotYetAPrimaryIsBeingPromoted) {
-    auto members = describe_members(three(), cluster({{"leader", "member-2"}, {"members/member-2", R"({"state":"running","role":"replica","replication_state":"streaming"})"}}), {});
+    auto members = describe_members(
+        three(),
+        cluster({{"leader", "member-2"},
+                 {"members/member-2",
+                  R"({"state":"running","role":"replica","replication_state":"streaming"})"}}),
+        {});
     EXPECT_EQ(members[1].state, "being promoted");
 }
 
@@ -90,7 +103,8 @@ TEST(LocalView, EveryChangeButTheLagIsALine) {
     after[0].role = "replica";
     after[0].state = "starting";
     after[1].timeline = "2";
-    EXPECT_EQ(changes(before, after), (std::vector<std::string>{"member-1: replica, starting, timeline 1", "member-2: replica, streaming, timeline 2"}));
+    EXPECT_EQ(changes(before, after), (std::vector<std::string>{"member-1: replica, starting, timeline 1",
+                                                                "member-2: replica, streaming, timeline 2"}));
 }
 
 TEST(LocalView, BytesAreForPeople) {
@@ -102,7 +116,8 @@ TEST(LocalView, BytesAreForPeople) {
 
 TEST(LocalView, ThePasteableLineQuotesWhatNeedsIt) {
     EXPECT_EQ(psql_line(Directory("/srv/my herd"), {"local", "service", {{"member-1", 5432, 8008}}}),
-              "psql \"host=127.0.0.1 port=5432 user=postgres dbname=postgres target_session_attrs=read-write passfile='/srv/my herd/pgpass'\"");
+              "psql \"host=127.0.0.1 port=5432 user=postgres dbname=postgres target_session_attrs=read-write "
+              "passfile='/srv/my herd/pgpass'\"");
 }
 
 }  // namespace

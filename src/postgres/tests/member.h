@@ -1,4 +1,5 @@
-// One member for tests: a real guard, the adapter, and PostgreSQL on a free port of the loopback, in a directory of its own.
+// One member for tests: a real guard, the adapter, and PostgreSQL on a free port of the loopback, in a
+// directory of its own.
 #pragma once
 
 #include <filesystem>
@@ -39,12 +40,13 @@ inline std::uint16_t free_port() {
 
 // A directory that PostgreSQL's user owns; removed at the end.
 class Directory {
- public:
+  public:
     Directory() {
         char name[] = "/tmp/pgherd-postgres-XXXXXX";
         path_ = ::mkdtemp(name);
         const auto identity = find_identity("");
-        if (identity && identity->change) [[maybe_unused]] const int done = ::chown(name, identity->uid, identity->gid);
+        if (identity && identity->change) [[maybe_unused]]
+            const int done = ::chown(name, identity->uid, identity->gid);
         ::chmod(name, 0755);
     }
     ~Directory() {
@@ -54,13 +56,14 @@ class Directory {
     }
     const std::string& path() const { return path_; }
 
- private:
+  private:
     std::string path_;
 };
 
 class Member {
- public:
-    Member(EventLoop& loop, const std::string& root, const std::string& name) : loop_(loop), log_(name, LogLevel::warning), config_(settings(root, name)) {
+  public:
+    Member(EventLoop& loop, const std::string& root, const std::string& name)
+        : loop_(loop), log_(name, LogLevel::warning), config_(settings(root, name)) {
         connect();
     }
 
@@ -102,13 +105,17 @@ class Member {
     Result<T> get(const std::function<void(Done<T>)>& call, Duration patience = 30s) {
         auto answer = std::make_shared<std::optional<Result<T>>>();
         call([answer](Result<T> result) { answer->emplace(std::move(result)); });
-        if (!loop_.run_until([&] { return answer->has_value(); }, patience)) return fail(ErrorCode::timeout, "the test has lost patience");
+        if (!loop_.run_until([&] { return answer->has_value(); }, patience))
+            return fail(ErrorCode::timeout, "the test has lost patience");
         return std::move(**answer);
     }
     Status act(const std::function<void(Done<void>)>& call) { return get<void>(call); }
 
     PostgresState observe() {
-        return get<PostgresState>([&](Done<PostgresState> done) { postgres_->observe(boottime_now() + 5s, std::move(done)); }).value_or(PostgresState{});
+        return get<PostgresState>([&](Done<PostgresState> done) {
+                   postgres_->observe(boottime_now() + 5s, std::move(done));
+               })
+            .value_or(PostgresState{});
     }
     bool becomes(const std::function<bool(const PostgresState&)>& condition, Duration patience = 15s) {
         const Instant end = boottime_now() + patience;
@@ -118,17 +125,32 @@ class Member {
         }
         return false;
     }
-    Status arm(Duration time = 60s) { return act([&](Done<void> done) { postgres_->arm(boottime_now() + time, std::move(done)); }); }
+    Status arm(Duration time = 60s) {
+        return act([&](Done<void> done) { postgres_->arm(boottime_now() + time, std::move(done)); });
+    }
     Status bootstrap() {
         if (auto armed = arm(); !armed) return armed;
         return act([&](Done<void> done) { postgres_->bootstrap(nullptr, std::move(done)); });
     }
-    Upstream upstream(const std::string& slot = "") const { return {config_.name, "127.0.0.1", config_.postgres.port, slot}; }
-    Status clone(const Upstream& source) { return act([&](Done<void> done) { postgres_->clone(source, [this](std::string text) { progress_.push_back(text); }, std::move(done)); }); }
-    Status start_standby(const Upstream& source) { return act([&](Done<void> done) { postgres_->start({true, source}, 20s, std::move(done)); }); }
-    Status start_primary() { return act([&](Done<void> done) { postgres_->start({false, {}}, 20s, std::move(done)); }); }
+    Upstream upstream(const std::string& slot = "") const {
+        return {config_.name, "127.0.0.1", config_.postgres.port, slot};
+    }
+    Status clone(const Upstream& source) {
+        return act([&](Done<void> done) {
+            postgres_->clone(
+                source, [this](std::string text) { progress_.push_back(text); }, std::move(done));
+        });
+    }
+    Status start_standby(const Upstream& source) {
+        return act([&](Done<void> done) { postgres_->start({true, source}, 20s, std::move(done)); });
+    }
+    Status start_primary() {
+        return act([&](Done<void> done) { postgres_->start({false, {}}, 20s, std::move(done)); });
+    }
     Status stop(StopMode mode, Then safepoint = nullptr, Duration time = 10s) {
-        return act([&](Done<void> done) { postgres_->stop(mode, false, boottime_now() + time, std::move(safepoint), std::move(done)); });
+        return act([&](Done<void> done) {
+            postgres_->stop(mode, false, boottime_now() + time, std::move(safepoint), std::move(done));
+        });
     }
     Status promote(Timeline claimed = {}) {
         if (auto armed = arm(); !armed) return armed;
@@ -137,7 +159,9 @@ class Member {
 
     // As a client would, through psql.
     std::string sql(const std::string& statement) const {
-        const std::string command = "PGPASSWORD=super-s3cret psql -X -q -A -t -h 127.0.0.1 -p " + std::to_string(config_.postgres.port) + " -U postgres -d postgres -c \"" + statement + "\" 2>&1";
+        const std::string command = "PGPASSWORD=super-s3cret psql -X -q -A -t -h 127.0.0.1 -p " +
+                                    std::to_string(config_.postgres.port) + " -U postgres -d postgres -c \"" +
+                                    statement + "\" 2>&1";
         std::string text;
         const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "re"), ::pclose);
         char buffer[1024];
@@ -168,7 +192,7 @@ class Member {
     const std::vector<std::string>& progress() const { return progress_; }
     const std::string& data_dir() const { return config_.postgres.data_dir; }
 
- private:
+  private:
     EventLoop& loop_;
     LogWriter log_;
     AgentConfig config_;

@@ -1,4 +1,6 @@
 // Texts and files, without a server.
+#include "postgres/rendering.h"
+
 #include <filesystem>
 #include <fstream>
 
@@ -6,13 +8,12 @@
 
 #include "postgres/controldata.h"
 #include "postgres/datadir.h"
-#include "postgres/rendering.h"
 
 namespace pgherd::postgres {
 namespace {
 
 class Rendering : public ::testing::Test {
- protected:
+  protected:
     Rendering() {
         agent_.scope = "c1";
         agent_.name = MemberName("m1");
@@ -21,7 +22,11 @@ class Rendering : public ::testing::Test {
         agent_.postgres.replication = {"replicator", "repl pass", {}};
     }
     RenderInput input(bool standby = false) {
-        return {.agent = agent_, .instance = instance_, .socket_dir = "/run/pg", .user = "postgres", .standby = standby,
+        return {.agent = agent_,
+                .instance = instance_,
+                .socket_dir = "/run/pg",
+                .user = "postgres",
+                .standby = standby,
                 .upstream = {MemberName("m2"), "10.0.0.2", 5433, "m1"}};
     }
     AgentConfig agent_;
@@ -29,7 +34,8 @@ class Rendering : public ::testing::Test {
 };
 
 TEST_F(Rendering, PutsSharedParametersOnTheCommandLineWithDefaultsAndMinima) {
-    instance_.dynamic.parameters = {{"max_connections", "7"}, {"max_wal_senders", "20"}, {"wal_level", "minimal"}};
+    instance_.dynamic.parameters = {
+        {"max_connections", "7"}, {"max_wal_senders", "20"}, {"wal_level", "minimal"}};
     agent_.postgres.parameters = {{"max_wal_senders", "99"}};
     const auto line = command_line(input());
     EXPECT_EQ(line.at("max_connections"), "25");
@@ -75,7 +81,8 @@ TEST_F(Rendering, PointsAStandbyAtItsUpstream) {
     EXPECT_EQ(parameters.at("primary_slot_name"), "m1");
     EXPECT_EQ(parameters.at("recovery_target_timeline"), "latest");
     const auto& conninfo = parameters.at("primary_conninfo");
-    for (const char* part : {"host='10.0.0.2'", "port='5433'", "application_name='m1'", "passfile='/data/.pgpass_m1'", "tcp_user_timeout='5000'"})
+    for (const char* part : {"host='10.0.0.2'", "port='5433'", "application_name='m1'",
+                             "passfile='/data/.pgpass_m1'", "tcp_user_timeout='5000'"})
         EXPECT_NE(conninfo.find(part), std::string::npos) << part;
     EXPECT_FALSE(recovery_parameters(input(false)).contains("primary_conninfo"));
 }
@@ -89,14 +96,18 @@ TEST_F(Rendering, UsesTheUsersHbaLinesWhenThereAreAny) {
 }
 
 TEST(AutoConf, LosesOnlyWhatPgherdDecides) {
-    EXPECT_EQ(purge_auto_conf("# note\nwork_mem = '1MB'\nprimary_conninfo = 'host=x'\nsynchronous_standby_names = '*'\n"), "# note\nwork_mem = '1MB'\n");
+    EXPECT_EQ(purge_auto_conf(
+                  "# note\nwork_mem = '1MB'\nprimary_conninfo = 'host=x'\nsynchronous_standby_names = '*'\n"),
+              "# note\nwork_mem = '1MB'\n");
 }
 
 TEST(ControlFile, IsUnderstood) {
     const auto data = parse_controldata(
-        "Database system identifier:           7421234567890123456\nDatabase cluster state:               in production\n"
+        "Database system identifier:           7421234567890123456\nDatabase cluster state:               in "
+        "production\n"
         "Latest checkpoint location:           0/3000060\nLatest checkpoint's TimeLineID:       2\n"
-        "Minimum recovery ending location:     0/0\nMin recovery ending loc's timeline:   0\nwal_log_hints setting:                on\n"
+        "Minimum recovery ending location:     0/0\nMin recovery ending loc's timeline:   0\nwal_log_hints "
+        "setting:                on\n"
         "max_connections setting:              100\nData page checksum version:           1\n");
     ASSERT_TRUE(data) << data.error().message;
     EXPECT_EQ(data->system_id.value(), 7421234567890123456u);
@@ -109,7 +120,7 @@ TEST(ControlFile, IsUnderstood) {
 }
 
 class DataDirectoryTest : public ::testing::Test {
- protected:
+  protected:
     DataDirectoryTest() {
         char name[] = "/tmp/pgherd-datadir-XXXXXX";
         root_ = ::mkdtemp(name);
@@ -171,7 +182,8 @@ TEST_F(DataDirectoryTest, KeepsOneGenerationWhenMovedAside) {
 }
 
 TEST(History, IsReadOldestFirst) {
-    const auto history = parse_history("1\t0/3000148\tno recovery target specified\n\n2\t0/50000A0\tno recovery target specified\n");
+    const auto history = parse_history(
+        "1\t0/3000148\tno recovery target specified\n\n2\t0/50000A0\tno recovery target specified\n");
     ASSERT_EQ(history.size(), 2u);
     EXPECT_EQ(history[0].timeline.value, 1u);
     EXPECT_EQ(to_string(history[1].lsn), "0/50000A0");

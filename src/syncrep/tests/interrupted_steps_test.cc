@@ -1,8 +1,9 @@
 // Whatever happens between two steps, whoever the record allows to take over has every acknowledged commit.
 //
-// A model of a primary with three standbys: commits are acknowledged under whatever synchronous_standby_names is in force,
-// standbys come, go and flush as they like, the configuration changes, and the leader's agent (or the leader itself) may
-// die between any two steps. After each event the record is held against everything that was acknowledged so far.
+// A model of a primary with three standbys: commits are acknowledged under whatever synchronous_standby_names
+// is in force, standbys come, go and flush as they like, the configuration changes, and the leader's agent
+// (or the leader itself) may die between any two steps. After each event the record is held against
+// everything that was acknowledged so far.
 #include <algorithm>
 #include <set>
 
@@ -53,15 +54,22 @@ struct Model {
         pg.position = position;
         pg.synchronous_standby_names = names;
         for (const MemberName& name : connected)
-            pg.replication.push_back({.application_name = name.text(), .state = "streaming", .sync_state = "async",
+            pg.replication.push_back({.application_name = name.text(),
+                                      .state = "streaming",
+                                      .sync_state = "async",
                                       .flush_lsn = flushed.at(name)});
         return pg;
     }
 
     Step next() const {
         PostgresState pg = postgres();
-        return next_step({.self = MemberName("a"), .config = &config, .record = &record, .members = &members, .pg = &pg,
-                          .noted_lsn = noted, .user_names = ""});
+        return next_step({.self = MemberName("a"),
+                          .config = &config,
+                          .record = &record,
+                          .members = &members,
+                          .pg = &pg,
+                          .noted_lsn = noted,
+                          .user_names = ""});
     }
 
     void perform(const Step& step) {
@@ -78,8 +86,8 @@ struct Model {
         }
     }
 
-    // The newest commit that enough standbys have flushed. FIRST counts the connected ones, as any subset: a real primary
-    // waits for some set of that size, and the worst one must do.
+    // The newest commit that enough standbys have flushed. FIRST counts the connected ones, as any subset: a
+    // real primary waits for some set of that size, and the worst one must do.
     void acknowledge() {
         SyncNames now = parse_names(names);
         if (now.method == SyncNames::Method::none) {
@@ -88,9 +96,11 @@ struct Model {
         }
         std::vector<Lsn> positions;
         for (const MemberName& name : now.names)
-            if (auto found = flushed.find(name); found != flushed.end() && connected.contains(name)) positions.push_back(found->second);
+            if (auto found = flushed.find(name); found != flushed.end() && connected.contains(name))
+                positions.push_back(found->second);
         std::ranges::sort(positions, std::greater());
-        if (positions.size() >= std::size_t(now.count)) acknowledged = std::max(acknowledged, positions[std::size_t(now.count) - 1]);
+        if (positions.size() >= std::size_t(now.count))
+            acknowledged = std::max(acknowledged, positions[std::size_t(now.count) - 1]);
     }
 
     // Each group of voters that may take over has a member with every acknowledged commit.
@@ -105,16 +115,31 @@ struct Model {
     void happen(Random& random) {
         const MemberName& who = kStandbys[random.below(kStandbys.size())];
         switch (random.below(9)) {
-            case 0: position.value += 10; trace.push_back("write"); break;
-            case 1: connected.insert(who); trace.push_back("connect " + who.text()); break;
-            case 2: connected.erase(who); trace.push_back("disconnect " + who.text()); break;
+            case 0:
+                position.value += 10;
+                trace.push_back("write");
+                break;
+            case 1:
+                connected.insert(who);
+                trace.push_back("connect " + who.text());
+                break;
+            case 2:
+                connected.erase(who);
+                trace.push_back("disconnect " + who.text());
+                break;
             case 3:
             case 4:
                 if (connected.contains(who)) flushed[who] = position;
                 trace.push_back("flush " + who.text());
                 break;
-            case 5: config.synchronous_node_count = 1 + int(random.below(3)); trace.push_back("count"); break;
-            case 6: noted.reset(); trace.push_back("agent restarts"); break;
+            case 5:
+                config.synchronous_node_count = 1 + int(random.below(3));
+                trace.push_back("count");
+                break;
+            case 6:
+                noted.reset();
+                trace.push_back("agent restarts");
+                break;
             default: perform(next()); break;
         }
         acknowledge();
@@ -150,11 +175,21 @@ void run(SynchronousMode mode, bool strict, bool switching) {
     }
 }
 
-TEST(InterruptedSteps, LoseNothingWithNamedStandbys) { run(SynchronousMode::on, false, false); }
-TEST(InterruptedSteps, LoseNothingWithNamedStandbysStrictly) { run(SynchronousMode::on, true, false); }
-TEST(InterruptedSteps, LoseNothingWithAQuorum) { run(SynchronousMode::quorum, false, false); }
-TEST(InterruptedSteps, LoseNothingWithAQuorumStrictly) { run(SynchronousMode::quorum, true, false); }
-TEST(InterruptedSteps, LoseNothingWhileTheModeChanges) { run(SynchronousMode::on, false, true); }
+TEST(InterruptedSteps, LoseNothingWithNamedStandbys) {
+    run(SynchronousMode::on, false, false);
+}
+TEST(InterruptedSteps, LoseNothingWithNamedStandbysStrictly) {
+    run(SynchronousMode::on, true, false);
+}
+TEST(InterruptedSteps, LoseNothingWithAQuorum) {
+    run(SynchronousMode::quorum, false, false);
+}
+TEST(InterruptedSteps, LoseNothingWithAQuorumStrictly) {
+    run(SynchronousMode::quorum, true, false);
+}
+TEST(InterruptedSteps, LoseNothingWhileTheModeChanges) {
+    run(SynchronousMode::on, false, true);
+}
 
 }  // namespace
 }  // namespace pgherd::syncrep

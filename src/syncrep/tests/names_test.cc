@@ -30,8 +30,9 @@ TEST(SyncNames, AreOtherWhenPostgresWouldRefuseThem) {
 }
 
 TEST(SyncNames, AreWrittenAndReadBack) {
-    for (const SyncNames& each : {SyncNames{}, names(first, 1, {"a"}), names(first, 2, {"a", "node-1"}), names(any, 1, {"a", "b"}),
-                                  names(any, 1, {"a"}), names(first, 1, {"First"}), names(first, 1, {"1st"}), names(first, 1, {"any"})})
+    for (const SyncNames& each : {SyncNames{}, names(first, 1, {"a"}), names(first, 2, {"a", "node-1"}),
+                                  names(any, 1, {"a", "b"}), names(any, 1, {"a"}), names(first, 1, {"First"}),
+                                  names(first, 1, {"1st"}), names(first, 1, {"any"})})
         EXPECT_EQ(parse_names(render_names(each)), each) << render_names(each);
     EXPECT_EQ(render_names(names(first, 1, {"a"})), "a");
     EXPECT_EQ(render_names(names(first, 2, {"a", "node-1"})), "2 (a,\"node-1\")");

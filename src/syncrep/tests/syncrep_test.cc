@@ -30,8 +30,13 @@ struct Cluster {
             {.application_name = name, .state = "streaming", .sync_state = state, .flush_lsn = Lsn{flushed}});
     }
     Input input() const {
-        return {.self = MemberName("a"), .config = &config, .record = &record, .members = &members, .pg = &pg,
-                .noted_lsn = noted, .user_names = user_names};
+        return {.self = MemberName("a"),
+                .config = &config,
+                .record = &record,
+                .members = &members,
+                .pg = &pg,
+                .noted_lsn = noted,
+                .user_names = user_names};
     }
     Step next() const { return next_step(input()); }
 };
@@ -47,7 +52,8 @@ TEST(SynchronousSet, NamesAStandbyInPostgresBeforeTheRecord) {
     cluster.streams("B", 900);  // pg_stat_replication may differ in case
     EXPECT_EQ(std::get<SetNames>(cluster.next()).names, "b");
     cluster.pg.synchronous_standby_names = "b";
-    EXPECT_EQ(std::get<SetNames>(cluster.next()).names, "b") << "set again: nobody knows since when it is in force";
+    EXPECT_EQ(std::get<SetNames>(cluster.next()).names, "b")
+        << "set again: nobody knows since when it is in force";
     cluster.noted = Lsn{1000};
     EXPECT_TRUE(std::holds_alternative<Wait>(cluster.next()));
     cluster.pg.replication[0].flush_lsn = Lsn{1000};
@@ -180,7 +186,8 @@ TEST(SynchronousSet, IsEmptyAfterAnOperatorPromotedAMemberOutsideIt) {
 TEST(SynchronousSet, KeepsItsQuorumThroughAPromotion) {
     Cluster cluster;
     cluster.config.synchronous_mode = SynchronousMode::quorum;
-    cluster.record = {.leader = MemberName("d"), .quorum = 1, .standbys = list({"a", "b", "c"}), .modified = Revision(5)};
+    cluster.record = {
+        .leader = MemberName("d"), .quorum = 1, .standbys = list({"a", "b", "c"}), .modified = Revision(5)};
     auto record = std::get<SwapRecord>(before_promotion(cluster.input()).value()).record;
     EXPECT_EQ(record.standbys, list({"b", "c"}));
     EXPECT_EQ(record.quorum, 1);

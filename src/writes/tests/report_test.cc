@@ -9,7 +9,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Mono at(Duration since_start) { return Mono{} + 1000s + since_start; }
+Mono at(Duration since_start) {
+    return Mono{} + 1000s + since_start;
+}
 
 RunLog some_run() {
     RunLog log;
@@ -74,9 +76,10 @@ TEST(Report, LeavesTheCountsOpenWhenTheCheckWasImpossible) {
 }
 
 TEST(Report, RefusesWhatIsNoReport) {
-    for (auto text : {"", "[]", "{}", R"({"run":"a","table":"t","acknowledged_values":[[2,1]],"unknown_values":[]})",
-                      R"({"run":"a","table":"t","acknowledged_values":[[1,2],[2,3]],"unknown_values":[]})",
-                      R"({"run":"a","table":"t","acknowledged_values":[[1]],"unknown_values":[]})"})
+    for (auto text :
+         {"", "[]", "{}", R"({"run":"a","table":"t","acknowledged_values":[[2,1]],"unknown_values":[]})",
+          R"({"run":"a","table":"t","acknowledged_values":[[1,2],[2,3]],"unknown_values":[]})",
+          R"({"run":"a","table":"t","acknowledged_values":[[1]],"unknown_values":[]})"})
         EXPECT_FALSE(read_report(text, "x.json")) << text;
 }
 

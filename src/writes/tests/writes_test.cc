@@ -17,10 +17,12 @@ using namespace std::chrono_literals;
 using writes::Listener;
 using writes::Server;
 
-int run(std::vector<std::string> args) { return writes_main(args); }
+int run(std::vector<std::string> args) {
+    return writes_main(args);
+}
 
 class Writes : public testing::Test {
- protected:
+  protected:
     static void SetUpTestSuite() {
         server = new Server;
         server->start();
@@ -33,11 +35,15 @@ class Writes : public testing::Test {
     void TearDown() override { std::filesystem::remove(report); }
 
     int write(const std::string& dsn, const std::string& duration, std::vector<std::string> more = {}) const {
-        std::vector<std::string> args{"--dsn", dsn, "--duration", duration, "--interval", "2ms", "--report", report};
+        std::vector<std::string> args{"--dsn",      dsn,   "--duration", duration,
+                                      "--interval", "2ms", "--report",   report};
         args.insert(args.end(), more.begin(), more.end());
         return run(args);
     }
-    int verify() const { return run({"--dsn", server->host(), "--verify", report, "--report", report + ".verified", "--wait", "5s"}); }
+    int verify() const {
+        return run(
+            {"--dsn", server->host(), "--verify", report, "--report", report + ".verified", "--wait", "5s"});
+    }
     JsonObject read(const std::string& path) const {
         std::ifstream file(path);
         std::ostringstream text;
@@ -46,7 +52,8 @@ class Writes : public testing::Test {
     }
 
     static Server* server;
-    std::string report = (std::filesystem::temp_directory_path() / fmt::format("pgherd-writes-{}.json", ::getpid())).string();
+    std::string report =
+        (std::filesystem::temp_directory_path() / fmt::format("pgherd-writes-{}.json", ::getpid())).string();
 };
 Server* Writes::server = nullptr;
 
@@ -57,14 +64,16 @@ TEST_F(Writes, ReportsACleanRun) {
     EXPECT_EQ(found["lost"], Json(0));
     EXPECT_EQ(found["duplicated"], Json(0));
     EXPECT_EQ(found["connects"], Json(1));
-    EXPECT_EQ(std::to_string(found["acknowledged"].as_int64()), server->ask("SELECT count(*) FROM pgherd_writes"));
+    EXPECT_EQ(std::to_string(found["acknowledged"].as_int64()),
+              server->ask("SELECT count(*) FROM pgherd_writes"));
 }
 
 TEST_F(Writes, GoesOnAfterTheServerCrashedAndMeasuresTheGap) {
     int code = -1;
     std::thread writer([&] { code = write(server->host(), "3s"); });
     auto deadline = std::chrono::steady_clock::now() + 10s;
-    while (server->ask("SELECT count(*) > 100 FROM pgherd_writes") != "t" && std::chrono::steady_clock::now() < deadline)
+    while (server->ask("SELECT count(*) > 100 FROM pgherd_writes") != "t" &&
+           std::chrono::steady_clock::now() < deadline)
         std::this_thread::sleep_for(20ms);
     server->stop(SIGQUIT);
     std::this_thread::sleep_for(300ms);
@@ -93,7 +102,8 @@ TEST_F(Writes, FindsLostAndDuplicatedValuesAgainWithVerify) {
 
 TEST_F(Writes, FindsThePrimaryAtOnceBesideAHostThatDoesNotAnswer) {
     Listener silent;
-    auto dsn = fmt::format("host=127.0.0.1,127.0.0.1 port={},{}{}", silent.port(), server->port(), Server::dsn_rest());
+    auto dsn = fmt::format("host=127.0.0.1,127.0.0.1 port={},{}{}", silent.port(), server->port(),
+                           Server::dsn_rest());
     auto begin = std::chrono::steady_clock::now();
     ASSERT_EQ(write(dsn, "100ms"), 0);
     EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
@@ -127,7 +137,9 @@ TEST_F(Writes, KeepsRunsApartAndGoesOnWithANamedOneOnlyWhenAsked) {
 
 TEST_F(Writes, EndsWithThreeWhenNobodyTakesWrites) {
     int port = Listener().port();
-    EXPECT_EQ(write(fmt::format("host=127.0.0.1 port={}{}", port, Server::dsn_rest()), "1s", {"--wait", "200ms"}), 3);
+    EXPECT_EQ(
+        write(fmt::format("host=127.0.0.1 port={}{}", port, Server::dsn_rest()), "1s", {"--wait", "200ms"}),
+        3);
 }
 
 TEST(WritesArguments, AreCheckedBeforeAnythingIsDone) {
