@@ -1,3 +1,4 @@
+// The truth behind the simulated store: records, leases and revisions, changed by swaps and by time alone.
 #include <algorithm>
 
 #include "sim/store/sim_store.h"

@@ -1,3 +1,8 @@
+// The cycle of the agent: what was heard becomes an observation, the core decides, the actions go to the
+// ports.
+//
+// Long because it is the one place where every part of the agent meets: the whole cycle is to be read from
+// top to bottom.
 #include "agent/agent.h"
 
 #include <algorithm>

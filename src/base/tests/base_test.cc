@@ -1,3 +1,4 @@
+// LSNs, texts and times: what they read, what they write, what they refuse.
 #include <gtest/gtest.h>
 
 #include "base/lsn.h"

@@ -1,3 +1,4 @@
+// The texts of states and roles, and the questions that a view of the cluster answers.
 #include <gtest/gtest.h>
 
 #include "model/agent_config.h"

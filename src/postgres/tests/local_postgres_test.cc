@@ -229,6 +229,8 @@ TEST_F(LocalPostgresTest, ClonesFollowsPromotesAndRewinds) {
     EXPECT_FALSE(one.act([&](Done<void> done) { one.postgres().rewind(nobody, nullptr, std::move(done)); }));
     EXPECT_EQ(one.observe().data, DataDirectory::valid);
 
+    // pg_rewind trusts pg_control of the source, which names the new timeline only after a checkpoint.
+    ASSERT_DONE(two.act([&](Done<void> done) { two.postgres().checkpoint(std::move(done)); }));
     ASSERT_DONE(
         one.act([&](Done<void> done) { one.postgres().rewind(two.upstream(), nullptr, std::move(done)); }));
     ASSERT_DONE(two.act([&](Done<void> done) { two.postgres().sync_slots({{"one", {}}}, std::move(done)); }));

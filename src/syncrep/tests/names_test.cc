@@ -1,3 +1,4 @@
+// synchronous_standby_names: parsed, rendered, and the same after both.
 #include <gtest/gtest.h>
 
 #include "syncrep/syncrep.h"
