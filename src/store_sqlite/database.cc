@@ -67,8 +67,9 @@ Status Database::open(const std::string& path, Call& call) {
 }
 
 Status Database::refuse_foreign_file() {
-    PGHERD_TRY(const std::string application, connection_.pragma("PRAGMA application_id"));
+    // In this order: another process may create everything, in one transaction, between the two reads.
     PGHERD_TRY(const std::string tables, connection_.pragma("SELECT count(*) FROM sqlite_schema"));
+    PGHERD_TRY(const std::string application, connection_.pragma("PRAGMA application_id"));
     if (application != kApplication && (application != "0" || tables != "0"))
         return fail(ErrorCode::invalid, "the file is a database of another program");
     PGHERD_TRY(const std::string version, connection_.pragma("PRAGMA user_version"));
