@@ -14,7 +14,7 @@ find_package(GTest REQUIRED)
 find_path(BOOST_INCLUDE_DIR boost/asio.hpp REQUIRED)
 
 add_library(third_party_fmt INTERFACE)
-target_link_libraries(third_party_fmt INTERFACE fmt::fmt-header-only)
+target_link_libraries(third_party_fmt INTERFACE fmt::fmt)
 
 add_library(third_party_json STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_json.cc)
 target_include_directories(third_party_json SYSTEM PUBLIC ${BOOST_INCLUDE_DIR})
