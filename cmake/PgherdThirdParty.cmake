@@ -23,8 +23,9 @@ add_library(third_party_asio STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_asio.cc)
 target_include_directories(third_party_asio SYSTEM PUBLIC ${BOOST_INCLUDE_DIR})
 target_link_libraries(third_party_asio PUBLIC OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
 
-add_library(third_party_pq INTERFACE)
-target_link_libraries(third_party_pq INTERFACE PostgreSQL::PostgreSQL)
+add_library(third_party_pq STATIC ${CMAKE_SOURCE_DIR}/cmake/libpq.cc)
+target_include_directories(third_party_pq SYSTEM PUBLIC ${PostgreSQL_INCLUDE_DIRS})
+target_link_libraries(third_party_pq PUBLIC ${CMAKE_DL_LIBS})
 add_library(third_party_sqlite INTERFACE)
 # Static where Debian has it: fewer shared libraries, fewer resident pages in every member's brain.
 find_library(SQLITE_STATIC libsqlite3.a REQUIRED)

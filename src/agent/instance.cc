@@ -78,13 +78,16 @@ void Instance::run(ha::Operation operation, std::string_view rule, Start start, 
     start(postgres_, alive_([this, operation, rule, done = std::move(done)](Status result) mutable {
               ended_ = ha::FinishedOperation{operation, rule, result.has_value(),
                                              result ? "" : result.error().message, clock_.now()};
-              auto took = to_text(clock_.now() - running_->since);
-              if (result)
-                  log_.info("operation-done", fmt::format("{} took {}", ha::to_string(operation), took));
-              else
+              Duration took = clock_.now() - running_->since;
+              if (result) {
+                  took_[std::string(ha::to_string(operation))] = took;
+                  log_.info("operation-done",
+                            fmt::format("{} took {}", ha::to_string(operation), to_text(took)));
+              } else {
                   log_.error("operation-failed",
-                             fmt::format("{} failed after {}: {}", ha::to_string(operation), took,
+                             fmt::format("{} failed after {}: {}", ha::to_string(operation), to_text(took),
                                          result.error().message));
+              }
               if (operation == ha::Operation::start && result) state_.crashed = false;
               if (done) done(std::move(result));
               observe();

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -29,6 +30,8 @@ class Instance {
     const std::optional<ha::RunningOperation>& running() const { return running_; }
     const std::optional<ha::FinishedOperation>& finished() const { return finished_; }
     const std::string& progress() const { return progress_; }
+    // How long the last one of each kind of operation took that succeeded.
+    const std::map<std::string, Duration>& took() const { return took_; }
     std::optional<Lsn> sync_noted() const { return sync_noted_; }
     const std::string& sync_names() const { return sync_names_; }
 
@@ -59,6 +62,7 @@ class Instance {
     std::optional<ha::FinishedOperation> finished_;
     std::optional<ha::FinishedOperation> ended_;  // done, but not observed yet
     std::string progress_;
+    std::map<std::string, Duration> took_;
     std::string sync_names_;  // last asked for
     bool setting_sync_names_ = false;
     Instant sync_names_not_before_;  // after a failure

@@ -152,11 +152,11 @@ void add_own(Exposition& out, const AgentState& state) {
         out.family("pgherd_decisions_total", "counter", "How often each rule became the one that decides.");
         for (const auto& [rule, count] : state.rule_counts) out.sample("rule", rule, count);
     }
-    if (!state.phase_seconds.empty()) {
-        out.family("pgherd_phase_duration_seconds", "gauge",
+    if (!state.operation_took.empty()) {
+        out.family("pgherd_operation_duration_seconds", "gauge",
                    "How long the last promotion, rewind, clone, … took.");
-        for (const auto& [phase, took] : state.phase_seconds)
-            out.sample("phase", phase, fmt::format("{:.6f}", seconds(took)));
+        for (const auto& [operation, took] : state.operation_took)
+            out.sample("operation", operation, fmt::format("{:.6f}", seconds(took)));
     }
 }
 

@@ -28,7 +28,7 @@ struct AgentState {
     std::string request_refusal;  // why this leader last dropped a request for a new leader
     std::optional<ScheduledRestart> scheduled_restart;
     std::map<std::string, std::uint64_t> rule_counts;  // how often each rule decided
-    std::map<std::string, Duration> phase_seconds;     // how long the last promotion, failover, … took
+    std::map<std::string, Duration> operation_took;    // the last promotion, rewind, clone, … that succeeded
 
     bool paused() const { return seen.config.pause; }
     // The lock is ours and its local deadline has not passed.

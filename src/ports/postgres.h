@@ -51,8 +51,7 @@ struct UpstreamHistory {
 // pg_hba.conf, ….
 struct InstanceConfig {
     DynamicConfig dynamic;
-    std::string synchronous_standby_names;   // as decided; empty = none (written even if users set another)
-    std::vector<std::string> other_members;  // slot names etc. are the shell's; this is for pg_hba hints only
+    std::string synchronous_standby_names;  // as decided; empty = none (written even if users set another)
     bool operator==(const InstanceConfig&) const = delete;
 };
 

@@ -20,7 +20,7 @@ AgentState busy_primary() {
     AgentState state = primary();
     state.config.scope = "de\"mo\\";
     state.rule_counts = {{"leader-keeps", 4}};
-    state.phase_seconds["promote"] = std::chrono::milliseconds(31);
+    state.operation_took["promote"] = std::chrono::milliseconds(31);
     return state;
 }
 
@@ -83,7 +83,7 @@ TEST(RestMetrics, ShowDecisionsAndPhases) {
         text.find("pgherd_decisions_total{scope=\"de\\\"mo\\\\\",name=\"c1\",rule=\"leader-keeps\"} 4\n"),
         std::string::npos)
         << text;
-    EXPECT_NE(text.find("phase=\"promote\"} 0.031000\n"), std::string::npos);
+    EXPECT_NE(text.find("operation=\"promote\"} 0.031000\n"), std::string::npos);
     EXPECT_NE(text.find("pgherd_lock_remaining_seconds{scope=\"de\\\"mo\\\\\",name=\"c1\"} 20.000\n"),
               std::string::npos);
 }
