@@ -7,14 +7,13 @@ find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(PostgreSQL REQUIRED)
 find_package(SQLite3 REQUIRED)
-find_package(fmt REQUIRED)
+find_package(fmt REQUIRED)  # its headers; they are in the compiler's own path
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(GTest REQUIRED)
 find_path(BOOST_INCLUDE_DIR boost/asio.hpp REQUIRED)
 
-add_library(third_party_fmt INTERFACE)
-target_link_libraries(third_party_fmt INTERFACE fmt::fmt)
+add_library(third_party_fmt STATIC ${CMAKE_SOURCE_DIR}/cmake/fmt.cc)
 
 add_library(third_party_json STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_json.cc)
 target_include_directories(third_party_json SYSTEM PUBLIC ${BOOST_INCLUDE_DIR})

@@ -41,9 +41,16 @@ Result<Identity> find_identity(const std::string& run_as) {
     identity.gid = entry ? entry->pw_gid : ::getegid();
     identity.user = entry ? entry->pw_name : std::to_string(identity.uid);
     identity.home = entry ? entry->pw_dir : "/";
+    if (!identity.change) {
+        // Ours already; asking the name service again would load its modules into every brain.
+        identity.groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+        const int held = ::getgroups(static_cast<int>(identity.groups.size()), identity.groups.data());
+        identity.groups.resize(static_cast<std::size_t>(std::max(0, held)));
+        return identity;
+    }
     int count = 32;
     identity.groups.resize(static_cast<std::size_t>(count));
-    if (!entry || ::getgrouplist(entry->pw_name, entry->pw_gid, identity.groups.data(), &count) < 0)
+    if (::getgrouplist(entry->pw_name, entry->pw_gid, identity.groups.data(), &count) < 0)
         identity.groups = {identity.gid};
     else
         identity.groups.resize(static_cast<std::size_t>(count));
