@@ -4,10 +4,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <tuple>
 #include <vector>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -26,8 +29,8 @@ bool executable(const std::string& path) {
     return ::access(path.c_str(), X_OK) == 0;
 }
 
-// "postgres (PostgreSQL) 15.20 (Debian …)" → 15
-Result<int> version_of(const std::string& program) {
+// "pg_controldata (PostgreSQL) 15.20 (Debian …)" → 15
+Result<int> ask_version(const std::string& program) {
     const std::string command =
         "LC_ALL=C '" + join(split(program, '\''), "'\\''") + "' --version 2>/dev/null";
     const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "re"), ::pclose);
@@ -46,6 +49,20 @@ Result<int> version_of(const std::string& program) {
                     fmt::format("cannot use {}: PostgreSQL {} to {} is supported, this is {}", program,
                                 kOldest, kNewest, major));
     return major;
+}
+
+// Asked once as long as the program stays the same file: an agent that starts has no time for more.
+Result<int> version_of(const std::string& program) {
+    using Identity = std::tuple<dev_t, ino_t, time_t>;
+    static std::map<std::string, std::pair<Identity, int>> known;
+    struct stat file{};
+    if (::stat(program.c_str(), &file) != 0) return ask_version(program);
+    const Identity identity{file.st_dev, file.st_ino, file.st_mtime};
+    if (const auto found = known.find(program); found != known.end() && found->second.first == identity)
+        return found->second.second;
+    PGHERD_TRY(const int version, ask_version(program));
+    known[program] = {identity, version};
+    return version;
 }
 
 std::string program_name(const PostgresConfig& config, const std::string& program) {
@@ -89,7 +106,8 @@ Result<Binaries> find_binaries(const PostgresConfig& config, std::optional<int> 
                           fmt::format("cannot use PostgreSQL in {}: it lacks \"{}\"", directory, missing)};
             continue;
         }
-        const auto major = version_of(program);
+        // Not the server itself: it is of the same package, and loads ten times as many libraries to say so.
+        const auto major = version_of(directory + "/" + program_name(config, "pg_controldata"));
         if (!major) {
             wrong = major.error();
             continue;
