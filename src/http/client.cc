@@ -27,7 +27,9 @@ bool clean(const HttpHeaders& headers) {
 class StreamHandle final : public HttpStream {
   public:
     explicit StreamHandle(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
-    ~StreamHandle() override { exchange_->abandon(); }
+    ~StreamHandle() override {
+        if (exchange_) exchange_->abandon();  // none for a URL that is refused
+    }
 
   private:
     std::shared_ptr<Exchange> exchange_;
@@ -49,14 +51,20 @@ struct HttpClient::Core {
         self->under_way.erase(exchange);
         if (!self->closed && !exchange->abandoned()) done(std::move(response));
     }
+    // What is more than an ordinary request.
+    struct Extra {
+        OnChunk on_chunk;
+        OnHead on_head;
+        HttpBodySource body_source;
+    };
     static std::shared_ptr<Exchange> start(const std::shared_ptr<Core>& self, std::string method,
                                            const std::string& url, HttpHeaders headers, std::string body,
-                                           Instant deadline, OnChunk on_chunk, Done<HttpClientResponse> done);
+                                           Instant deadline, Extra extra, Done<HttpClientResponse> done);
 };
 
 std::shared_ptr<Exchange> HttpClient::Core::start(const std::shared_ptr<Core>& self, std::string method,
                                                   const std::string& url, HttpHeaders headers,
-                                                  std::string body, Instant deadline, OnChunk on_chunk,
+                                                  std::string body, Instant deadline, Extra extra,
                                                   Done<HttpClientResponse> done) {
     Result<Url> parsed = parse_url(url);
     if (parsed && !clean(headers))
@@ -70,7 +78,9 @@ std::shared_ptr<Exchange> HttpClient::Core::start(const std::shared_ptr<Core>& s
     }
     auto exchange = std::make_shared<Exchange>(self->pool, std::move(method), std::move(*parsed),
                                                std::move(headers), std::move(body), deadline);
-    exchange->on_chunk = std::move(on_chunk);
+    exchange->on_chunk = std::move(extra.on_chunk);
+    exchange->on_head = std::move(extra.on_head);
+    exchange->body_source = std::move(extra.body_source);
     self->under_way.insert(exchange);
     asio::co_spawn(self->pool->loop.context(), perform(self, exchange, std::move(done)), asio::detached);
     return exchange;
@@ -92,11 +102,19 @@ void HttpClient::request(std::string method, std::string url, HttpHeaders header
                 std::move(done));
 }
 
+void HttpClient::upload(std::string method, std::string url, HttpHeaders headers, HttpBodySource body,
+                        Instant deadline, Done<HttpClientResponse> done) {
+    Core::start(core_, std::move(method), url, std::move(headers), {}, deadline,
+                {.on_chunk = {}, .on_head = {}, .body_source = std::move(body)}, std::move(done));
+}
+
 std::unique_ptr<HttpStream> HttpClient::stream(std::string method, std::string url, HttpHeaders headers,
                                                std::string body, Instant deadline, OnChunk on_chunk,
-                                               Done<HttpClientResponse> on_end) {
-    auto exchange = Core::start(core_, std::move(method), url, std::move(headers), std::move(body), deadline,
-                                std::move(on_chunk), std::move(on_end));
+                                               Done<HttpClientResponse> on_end, OnHead on_head) {
+    auto exchange =
+        Core::start(core_, std::move(method), url, std::move(headers), std::move(body), deadline,
+                    {.on_chunk = std::move(on_chunk), .on_head = std::move(on_head), .body_source = {}},
+                    std::move(on_end));
     return std::make_unique<StreamHandle>(std::move(exchange));
 }
 

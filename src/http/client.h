@@ -29,7 +29,8 @@ struct HttpClientResponse {
 };
 
 struct HttpClientOptions {
-    TlsFiles tls;  // for https; read at the first use
+    std::string unix_socket;  // a path: every request goes there, whatever host its URL names
+    TlsFiles tls;             // for https; read at the first use
     Duration connect_timeout =
         std::chrono::seconds(2);  // per address, TLS handshake included; the deadline counts as well
     Duration silence_timeout =
@@ -38,6 +39,9 @@ struct HttpClientOptions {
     std::size_t max_kept = 4;                  // idle connections per host and port
     Duration keep = std::chrono::seconds(30);  // idle connections, at the most
 };
+
+// The next piece of a request's body; empty: that was all. An error ends the request, and is its answer.
+using HttpBodySource = std::function<Result<std::string>()>;
 
 // Ends the stream when destroyed; no callback comes after that.
 class HttpStream {
@@ -58,13 +62,20 @@ class HttpClient {
     void request(std::string method, std::string url, HttpHeaders headers, std::string body, Instant deadline,
                  Done<HttpClientResponse> done);
 
+    // A body of any size, sent in chunks, each asked for when the connection takes more. An answer that comes
+    // before the end of the body ends the request. Never repeated.
+    void upload(std::string method, std::string url, HttpHeaders headers, HttpBodySource body,
+                Instant deadline, Done<HttpClientResponse> done);
+
     // `on_chunk` gets the body of a 2xx answer as it comes; `on_end` comes once: with the whole answer when
     // the status was another one, with an empty body when the peer ended the stream in order, or with an
     // error. `deadline` is for the head of the answer only.
+    // `on_head` gets its status and headers before.
     using OnChunk = std::function<void(std::string_view)>;
+    using OnHead = std::function<void(const HttpClientResponse& head)>;
     [[nodiscard]] std::unique_ptr<HttpStream> stream(std::string method, std::string url, HttpHeaders headers,
                                                      std::string body, Instant deadline, OnChunk on_chunk,
-                                                     Done<HttpClientResponse> on_end);
+                                                     Done<HttpClientResponse> on_end, OnHead on_head = {});
 
     // Takes over new certificates: kept connections are dropped.
     void set_tls(TlsFiles tls);

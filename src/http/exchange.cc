@@ -2,6 +2,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/error.hpp>
 #include <fmt/format.h>
@@ -20,7 +21,7 @@ constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadSize = 8192;
 
 // A peer that has silently gone is noticed by the kernel: probes while idle, a limit on unacknowledged bytes.
-void notice_silence(tcp::socket& socket, Duration silence) {
+void notice_silence(StreamSocket& socket, Duration silence) {
     const auto set = [&](int level, int option, int value) {
         ::setsockopt(socket.native_handle(), level, option, &value, sizeof value);
     };
@@ -38,15 +39,29 @@ std::string in_words(error_code error) {
 }
 
 std::string request_head(const std::string& method, const Url& url, const HttpHeaders& headers,
-                         std::size_t body_size) {
+                         std::size_t body_size, bool in_chunks) {
     const bool usual_port = url.port == (url.tls ? 443 : 80);
     const std::string authority = url.authority();
     std::string head = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", method, url.target,
                                    usual_port ? authority.substr(0, authority.rfind(':')) : authority);
     for (const auto& [name, value] : headers) head += fmt::format("{}: {}\r\n", name, value);
-    if (body_size > 0 || method == "POST" || method == "PUT" || method == "PATCH")
+    if (in_chunks)
+        head += "Transfer-Encoding: chunked\r\n";
+    else if (body_size > 0 || method == "POST" || method == "PUT" || method == "PATCH")
         head += fmt::format("Content-Length: {}\r\n", body_size);
     return head + "\r\n";
+}
+
+HttpClientResponse head_of(const http::response<http::string_body>& message) {
+    HttpClientResponse response{static_cast<int>(message.result_int()), {}, {}};
+    for (const auto& field : message) {
+        std::string& value =
+            response
+                .headers[to_lower(std::string_view(field.name_string().data(), field.name_string().size()))];
+        if (!value.empty()) value += ", ";
+        value.append(field.value().data(), field.value().size());
+    }
+    return response;
 }
 
 }  // namespace
@@ -128,13 +143,19 @@ asio::awaitable<Result<HttpClientResponse>> Exchange::run() {
 }
 
 bool Exchange::may_repeat() const {
+    if (body_source) return false;
     return !sent_any_ || method_ == "GET" || method_ == "HEAD" || method_ == "OPTIONS";
 }
 
 asio::awaitable<Status> Exchange::connect() {
     const auto cannot = [&](const Error& why) {
-        return std::unexpected(with_context(why, "cannot reach " + url_.authority()));
+        return std::unexpected(with_context(why, "cannot reach " + peer()));
     };
+    if (over_unix()) {
+        Status connected = co_await connect_to_path();
+        if (!connected) co_return cannot(connected.error());
+        co_return connected;
+    }
     const Instant now = boottime_now();
     const auto addresses = co_await resolve(pool_->loop, url_.host, url_.port,
                                             std::min(deadline_, now + pool_->options.connect_timeout));
@@ -149,14 +170,26 @@ asio::awaitable<Status> Exchange::connect() {
     co_return cannot(connected.error());
 }
 
-asio::awaitable<Status> Exchange::connect_to(const tcp::endpoint& address) {
+std::string Exchange::peer() const {
+    return over_unix() ? pool_->options.unix_socket : url_.authority();
+}
+
+asio::awaitable<Status> Exchange::connect_to_path() {
+    const std::string& path = pool_->options.unix_socket;
+    if (url_.tls) co_return fail(ErrorCode::invalid, "https is not spoken over a unix socket");
+    if (path.size() >= sizeof(sockaddr_un::sun_path))
+        co_return fail(ErrorCode::invalid, "the path of the socket is too long");
+    co_return co_await connect_to(asio::local::stream_protocol::endpoint(path));
+}
+
+asio::awaitable<Status> Exchange::connect_to(const asio::generic::stream_protocol::endpoint& address) {
     const Instant begin = boottime_now();
     transport_.reset();
-    tcp::socket socket(pool_->loop.context());
+    StreamSocket socket(pool_->loop.context());
     error_code error;
     socket.open(address.protocol(), error);
     if (error) co_return fail(ErrorCode::unavailable, "cannot open a socket: " + error.message());
-    notice_silence(socket, pool_->options.silence_timeout);
+    if (!over_unix()) notice_silence(socket, pool_->options.silence_timeout);
     transport_ = std::make_unique<Transport>(std::move(socket));
     limit(std::min(deadline_, begin + pool_->options.connect_timeout));
     const auto [failed] = co_await transport_->socket().async_connect(address, kNoThrow);
@@ -183,19 +216,32 @@ Status Exchange::failure(const Error& why) const {
     const Certainty certainty = sent_any_ ? Certainty::maybe_done : Certainty::not_done;
     const std::string what = fmt::format("{} {}", method_, url_.target.substr(0, url_.target.find('?')));
     if (timed_out_)
-        return fail(ErrorCode::timeout,
-                    fmt::format("no answer from {} to {} within {}", url_.authority(), what,
-                                to_text(deadline_ - started_)),
-                    certainty);
-    return fail(why.code, fmt::format("no answer from {} to {}: {}", url_.authority(), what, why.message),
-                certainty);
+        return fail(
+            ErrorCode::timeout,
+            fmt::format("no answer from {} to {} within {}", peer(), what, to_text(deadline_ - started_)),
+            certainty);
+    return fail(why.code, fmt::format("no answer from {} to {}: {}", peer(), what, why.message), certainty);
 }
 
 asio::awaitable<Status> Exchange::send() {
-    const std::string head = request_head(method_, url_, headers_, body_.size());
+    const std::string head = request_head(method_, url_, headers_, body_.size(), body_source != nullptr);
     const Transferred sent = co_await transport_->write(head, body_);
     sent_any_ = sent.bytes > 0 || (sent.error && transport_->tls());
     if (sent.error) co_return failure({ErrorCode::unavailable, in_words(sent.error)});
+    if (body_source) co_return co_await send_body();
+    co_return Status{};
+}
+
+// A server that has answered already takes no more: its answer counts, not that the body was cut.
+asio::awaitable<Status> Exchange::send_body() {
+    while (transport_->quiet()) {
+        Result<std::string> piece = body_source();
+        if (abandoned_) co_return fail(ErrorCode::cancelled, "cancelled", Certainty::maybe_done);
+        if (!piece) co_return std::unexpected(piece.error());
+        const std::string size = fmt::format("{:x}\r\n", piece->size());
+        const Transferred sent = co_await transport_->write(size, *piece, "\r\n");
+        if (sent.error || piece->empty()) break;
+    }
     co_return Status{};
 }
 
@@ -208,16 +254,10 @@ asio::awaitable<Result<HttpClientResponse>> Exchange::receive() {
     input_.clear();
     if (Status done = co_await receive_into(*parser); !done) co_return std::unexpected(done.error());
 
-    const bool keep = parser->keep_alive() && input_.size() == 0;
+    const bool keep = parser->keep_alive() && input_.size() == 0 && !body_source;
     auto message = parser->release();
-    HttpClientResponse response{static_cast<int>(message.result_int()), {}, std::move(message.body())};
-    for (const auto& field : message) {
-        std::string& value =
-            response
-                .headers[to_lower(std::string_view(field.name_string().data(), field.name_string().size()))];
-        if (!value.empty()) value += ", ";
-        value.append(field.value().data(), field.value().size());
-    }
+    HttpClientResponse response = head_of(message);
+    response.body = std::move(message.body());
     if (keep && !abandoned_ && transport_->socket().is_open()) pool_->give_back(key(), std::move(transport_));
     co_return response;
 }
@@ -247,8 +287,9 @@ asio::awaitable<Status> Exchange::receive_into(Parser& parser) {
 void Exchange::hand_over_chunk(Parser& parser) {
     if (parser.get().result_int() / 100 != 2) return;
     limit(Instant::max());
+    if (on_head && !std::exchange(head_given_, true)) on_head(head_of(parser.get()));
     const std::string chunk = std::exchange(parser.get().body(), {});
-    if (!chunk.empty()) on_chunk(chunk);
+    if (!chunk.empty() && !abandoned_) on_chunk(chunk);
 }
 
 }  // namespace pgherd

@@ -45,6 +45,9 @@ class Exchange {
 
     // Set for a stream: gets the body of a 2xx answer piece by piece, and ends the deadline with the head.
     HttpClient::OnChunk on_chunk;
+    HttpClient::OnHead on_head;
+    // Set for an upload: the body, instead of the one given.
+    HttpBodySource body_source;
 
     asio::awaitable<Result<HttpClientResponse>> run();
     void abandon();
@@ -54,16 +57,22 @@ class Exchange {
     using Parser = boost::beast::http::response_parser<boost::beast::http::string_body>;
 
     asio::awaitable<Status> connect();
-    asio::awaitable<Status> connect_to(const tcp::endpoint& address);
+    asio::awaitable<Status> connect_to(const asio::generic::stream_protocol::endpoint& address);
+    asio::awaitable<Status> connect_to_path();
     asio::awaitable<Status> secure();
     asio::awaitable<Status> send();
+    asio::awaitable<Status> send_body();
     asio::awaitable<Result<HttpClientResponse>> receive();
     asio::awaitable<Status> receive_into(Parser& parser);
     Status failure(const Error& why) const;
     void hand_over_chunk(Parser& parser);
+    std::string peer() const;
     void limit(Instant when);
     bool may_repeat() const;
-    std::string key() const { return (url_.tls ? "https://" : "http://") + url_.authority(); }
+    bool over_unix() const { return !pool_->options.unix_socket.empty(); }
+    std::string key() const {
+        return over_unix() ? std::string() : (url_.tls ? "https://" : "http://") + url_.authority();
+    }
 
     std::shared_ptr<ConnectionPool> pool_;
     std::string method_;
@@ -79,6 +88,7 @@ class Exchange {
     bool abandoned_ = false;
     bool sent_any_ = false;
     bool received_any_ = false;
+    bool head_given_ = false;
 };
 
 }  // namespace pgherd

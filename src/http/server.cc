@@ -1,18 +1,18 @@
 #include "http/server.h"
 
 #include <algorithm>
-#include <list>
+#include <cstring>
+#include <optional>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/resource.h>
 
+#include "http/listeners.h"
 #include "http/server_connection.h"
 
 namespace pgherd {
@@ -22,6 +22,7 @@ namespace {
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr Duration kSweep = std::chrono::seconds(1);
 constexpr std::size_t kReservedDescriptors = 256;  // for the store, PostgreSQL, files
+constexpr std::uint64_t kAnySize = 0;
 constexpr std::initializer_list<ConnectionPhase> kExpendable{ConnectionPhase::idle, ConnectionPhase::idle_tls,
                                                              ConnectionPhase::reading};
 
@@ -38,22 +39,6 @@ std::size_t raise_descriptor_limit() {
     return descriptors - std::min(kReservedDescriptors, descriptors / 2);
 }
 
-Result<std::vector<tcp::endpoint>> listen_addresses(asio::io_context& context, const Endpoint& where) {
-    if (where.host.empty() || where.host == "*")
-        return std::vector<tcp::endpoint>{{asio::ip::address_v6::any(), where.port}};
-    error_code error;
-    if (const auto address = asio::ip::make_address(where.host, error); !error)
-        return std::vector<tcp::endpoint>{{address, where.port}};
-    tcp::resolver resolver(context);
-    const auto found = resolver.resolve(where.host, std::to_string(where.port), error);
-    if (error)
-        return fail(ErrorCode::invalid,
-                    fmt::format("cannot resolve \"{}\": {}", where.host, error.message()));
-    std::vector<tcp::endpoint> addresses;
-    for (const auto& entry : found) addresses.push_back(entry.endpoint());
-    return addresses;
-}
-
 bool out_of_resources(error_code error) {
     return error == asio::error::no_descriptors || error == asio::error::no_buffer_space ||
            error == asio::error::no_memory || error == boost::system::errc::too_many_files_open_in_system;
@@ -62,7 +47,8 @@ bool out_of_resources(error_code error) {
 }  // namespace
 
 struct HttpServer::Core : std::enable_shared_from_this<Core> {
-    Core(EventLoop& event_loop, HttpServerOptions given, HttpHandler handler)
+    Core(EventLoop& event_loop, HttpServerOptions given, ServerExchangeHandler handler,
+         std::uint64_t max_body)
         : loop(event_loop),
           options(std::move(given)),
           setting(std::make_shared<ConnectionSetting>(ConnectionSetting{
@@ -70,60 +56,38 @@ struct HttpServer::Core : std::enable_shared_from_this<Core> {
               .table = ConnectionTable({options.idle_timeout, options.idle_timeout, options.request_timeout,
                                         Duration{}, options.answer_timeout}),
               .max_header = options.max_header,
-              .max_body = options.max_body,
+              .max_body = max_body,
               .max_tls_connections = options.max_tls_connections,
               .tls = nullptr})) {}
 
     Status open();
-    Status open_one(const tcp::endpoint& address, bool both_families);
-    static asio::awaitable<void> accept(std::shared_ptr<Core> self, tcp::acceptor& acceptor);
-    void admit(tcp::socket socket);
+    static asio::awaitable<void> accept(std::shared_ptr<Core> self, StreamAcceptor& acceptor);
+    void admit(StreamSocket socket);
     void sweep_later();
 
     EventLoop& loop;
     HttpServerOptions options;
     std::shared_ptr<ConnectionSetting> setting;
-    std::list<tcp::acceptor> acceptors;
+    std::vector<StreamAcceptor> acceptors;
+    std::optional<SocketFile> socket_file;
     std::size_t max_connections = 0;
     Timer sweep;
 };
 
 Status HttpServer::Core::open() {
-    const auto where = [&] { return fmt::format("cannot listen on {}", to_string(options.listen)); };
     if (!options.tls.cert_file.empty()) {
         PGHERD_TRY(setting->tls, server_tls(options.tls, options.verify_client));
     }
     max_connections = raise_descriptor_limit();
     if (options.max_connections > 0) max_connections = std::min(max_connections, options.max_connections);
-    const bool everywhere = options.listen.host.empty() || options.listen.host == "*";
-    Result<std::vector<tcp::endpoint>> addresses = listen_addresses(loop.context(), options.listen);
-    if (!addresses) return std::unexpected(with_context(addresses.error(), where()));
-    Status last;
-    for (const tcp::endpoint& address : *addresses) {
-        last = open_one(address, everywhere);
-        if (!last && everywhere) last = open_one({tcp::v4(), options.listen.port}, false);
-    }
-    if (acceptors.empty()) return std::unexpected(with_context(last.error(), where()));
-    for (tcp::acceptor& acceptor : acceptors)
+    PGHERD_TRY(acceptors, open_listeners(loop.context(), options));
+    if (!options.unix_socket.empty()) socket_file.emplace(options.unix_socket);
+    for (StreamAcceptor& acceptor : acceptors)
         asio::co_spawn(loop.context(), accept(shared_from_this(), acceptor), asio::detached);
     return {};
 }
 
-Status HttpServer::Core::open_one(const tcp::endpoint& address, bool both_families) {
-    tcp::acceptor acceptor(loop.context());
-    error_code error;
-    acceptor.open(address.protocol(), error);
-    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error && address.address().is_v6()) acceptor.set_option(asio::ip::v6_only(!both_families), error);
-    if (!error) acceptor.bind(address, error);
-    if (!error) acceptor.listen(4096, error);
-    if (error) return fail(ErrorCode::unavailable, error.message());
-    ::fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
-    acceptors.push_back(std::move(acceptor));
-    return {};
-}
-
-asio::awaitable<void> HttpServer::Core::accept(std::shared_ptr<Core> self, tcp::acceptor& acceptor) {
+asio::awaitable<void> HttpServer::Core::accept(std::shared_ptr<Core> self, StreamAcceptor& acceptor) {
     asio::steady_timer pause(self->loop.context());
     while (!self->setting->stopped) {
         auto [error, socket] = co_await acceptor.async_accept(kNoThrow);
@@ -137,7 +101,7 @@ asio::awaitable<void> HttpServer::Core::accept(std::shared_ptr<Core> self, tcp::
     }
 }
 
-void HttpServer::Core::admit(tcp::socket socket) {
+void HttpServer::Core::admit(StreamSocket socket) {
     if (setting->table.size() >= max_connections) setting->table.abort_oldest(kExpendable);
     if (setting->table.size() >= max_connections + kReservedDescriptors / 4) return;  // nothing was idle
     auto connection = std::make_shared<ServerConnection>(setting, std::move(socket));
@@ -159,7 +123,19 @@ HttpServer::HttpServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
 Result<std::unique_ptr<HttpServer>> HttpServer::listen(EventLoop& loop, HttpServerOptions options,
                                                        HttpHandler handler) {
-    auto core = std::make_shared<Core>(loop, std::move(options), std::move(handler));
+    const std::size_t max_body = options.max_body;
+    auto serve = [handler = std::move(handler), max_body](std::shared_ptr<ServerExchange> exchange) {
+        return serve_values(std::move(exchange), handler, max_body);
+    };
+    return open(std::make_shared<Core>(loop, std::move(options), std::move(serve), max_body));
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(EventLoop& loop, HttpServerOptions options,
+                                                       ServerExchangeHandler handler) {
+    return open(std::make_shared<Core>(loop, std::move(options), std::move(handler), kAnySize));
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::open(std::shared_ptr<Core> core) {
     PGHERD_CHECK(core->open());
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(core)));
 }
@@ -167,14 +143,20 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(EventLoop& loop, HttpServ
 HttpServer::~HttpServer() {
     core_->setting->stopped = true;
     core_->sweep.reset();
+    core_->socket_file.reset();
     error_code ignored;
-    for (tcp::acceptor& acceptor : core_->acceptors) acceptor.close(ignored);
+    for (StreamAcceptor& acceptor : core_->acceptors) acceptor.close(ignored);
     core_->setting->table.abort_all();
 }
 
 std::uint16_t HttpServer::port() const {
-    error_code ignored;
-    return core_->acceptors.front().local_endpoint(ignored).port();
+    error_code error;
+    const auto local = core_->acceptors.front().local_endpoint(error);
+    if (error || core_->socket_file) return 0;
+    tcp::endpoint endpoint;
+    endpoint.resize(local.size());
+    std::memcpy(endpoint.data(), local.data(), local.size());
+    return endpoint.port();
 }
 
 std::size_t HttpServer::connections() const {

@@ -7,61 +7,57 @@
 #include <optional>
 #include <string>
 
-#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include "http/connection_table.h"
+#include "http/server_exchange.h"
 #include "http/transport.h"
-#include "ports/http.h"
 
 namespace pgherd {
 
 // What all connections of a server share. The server may be gone before its last connection has noticed.
 struct ConnectionSetting {
-    HttpHandler handler;
+    ServerExchangeHandler handler;
     ConnectionTable table;
     std::size_t max_header;
-    std::size_t max_body;
+    std::uint64_t max_body;
     std::size_t max_tls_connections;
     TlsContext tls;  // nothing = plain
     std::size_t tls_connections = 0;
     bool stopped = false;
 };
 
-class ServerConnection final : public TabledConnection {
+class ConnectionExchange;
+
+class ServerConnection final : public TabledConnection,
+                               public std::enable_shared_from_this<ServerConnection> {
   public:
-    ServerConnection(std::shared_ptr<ConnectionSetting> setting, tcp::socket socket);
+    ServerConnection(std::shared_ptr<ConnectionSetting> setting, StreamSocket socket);
     ~ServerConnection() override;
 
     static asio::awaitable<void> serve(std::shared_ptr<ServerConnection> self);
     void abort() override;
 
-  private:
-    using Message = boost::beast::http::request<boost::beast::http::string_body>;
-    using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
-    struct Awaited;   // an answer that the handler owes
-    class Responder;  // the handler's end of it
+    // For the exchange under way.
+    const ConnectionSetting& setting() const { return *setting_; }
+    Transport& transport() { return transport_; }
+    boost::beast::flat_buffer& input() { return input_; }
+    asio::awaitable<bool> fill(std::size_t size);
+    void enter(ConnectionPhase phase);
+    bool ended() { return setting_->stopped || !transport_.socket().is_open(); }
 
+  private:
     asio::awaitable<bool> open();
     asio::awaitable<bool> wait_for_request();
     asio::awaitable<bool> serve_request();  // false: the connection ends
-    asio::awaitable<error_code> read_request(Parser& parser);
-    asio::awaitable<bool> refuse(int status, std::string why);
-    asio::awaitable<HttpResponse> ask_handler(HttpRequest request);
-    asio::awaitable<bool> write(const HttpResponse& response, std::string_view method, bool keep_alive);
-    asio::awaitable<bool> fill(std::size_t size);
-    Result<HttpRequest> understand(Message& message) const;
-    void enter(ConnectionPhase phase);
-    bool ended() { return setting_->stopped || !transport_.socket().is_open(); }
+    asio::awaitable<void> linger();
 
     std::shared_ptr<ConnectionSetting> setting_;
     Transport transport_;
     boost::beast::flat_buffer input_;
-    std::weak_ptr<Awaited> awaited_;
+    std::weak_ptr<ConnectionExchange> current_;
     bool counted_as_tls_ = false;
+    bool upgraded_ = false;
 };
 
 }  // namespace pgherd

@@ -21,9 +21,9 @@ namespace {
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 }
 
-Transport::Transport(tcp::socket socket) : socket_(std::move(socket)) {
+Transport::Transport(StreamSocket socket) : socket_(std::move(socket)) {
     error_code ignored;
-    socket_.set_option(tcp::no_delay(true), ignored);
+    socket_.set_option(tcp::no_delay(true), ignored);  // a unix socket refuses, and needs it not
     // A program started by us would keep the connection open, and the peer would never see it end.
     ::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC);
 }
@@ -64,8 +64,9 @@ asio::awaitable<Transferred> Transport::read_some(asio::mutable_buffer buffer) {
     co_return Transferred{error == ssl::error::stream_truncated ? asio::error::eof : error, bytes};
 }
 
-asio::awaitable<Transferred> Transport::write(std::string_view head, std::string_view body) {
-    const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body)};
+asio::awaitable<Transferred> Transport::write(std::string_view head, std::string_view body,
+                                              std::string_view tail) {
+    const std::array<asio::const_buffer, 3> parts{asio::buffer(head), asio::buffer(body), asio::buffer(tail)};
     if (!stream_) {
         const auto [error, bytes] = co_await asio::async_write(socket_, parts, kNoThrow);
         co_return Transferred{error, bytes};
@@ -75,22 +76,31 @@ asio::awaitable<Transferred> Transport::write(std::string_view head, std::string
 }
 
 asio::awaitable<error_code> Transport::wait_readable() {
-    const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kNoThrow);
+    const auto [error] = co_await socket_.async_wait(StreamSocket::wait_read, kNoThrow);
     co_return error;
 }
 
 bool Transport::client_certificate() const {
     if (!stream_) return false;
-    SSL* handle = const_cast<ssl::stream<tcp::socket&>&>(*stream_).native_handle();
+    SSL* handle = const_cast<ssl::stream<StreamSocket&>&>(*stream_).native_handle();
     return SSL_get0_peer_certificate(handle) != nullptr && SSL_get_verify_result(handle) == X509_V_OK;
 }
 
-bool Transport::quiet() const {
-    if (!socket_.is_open()) return false;
+Transport::Pending Transport::pending() const {
+    if (!socket_.is_open()) return Pending::end;
     char byte = 0;
     const ssize_t got =
-        ::recv(const_cast<tcp::socket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+        ::recv(const_cast<StreamSocket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got > 0) return Pending::bytes;
+    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? Pending::nothing : Pending::end;
+}
+
+bool Transport::quiet() const {
+    return pending() == Pending::nothing;
+}
+
+bool Transport::peer_gone() const {
+    return pending() == Pending::end;
 }
 
 void Transport::close() {

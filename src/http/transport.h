@@ -1,4 +1,5 @@
-// A TCP connection, plain or under TLS, behind one type, so that HTTP is compiled once.
+// A connection over TCP (plain or under TLS) or a unix socket, behind one type, so that HTTP is compiled
+// once.
 //
 // It knows nothing of time: whoever owns it closes it when a deadline passes, and the operation that is under
 // way ends with an error. Reading and writing never throw.
@@ -11,6 +12,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
 
@@ -21,6 +23,7 @@ namespace pgherd {
 
 namespace asio = boost::asio;
 using boost::asio::ip::tcp;
+using StreamSocket = boost::asio::generic::stream_protocol::socket;
 using boost::system::error_code;
 
 struct Transferred {
@@ -30,7 +33,7 @@ struct Transferred {
 
 class Transport {
   public:
-    explicit Transport(tcp::socket socket);
+    explicit Transport(StreamSocket socket);
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
 
@@ -41,8 +44,9 @@ class Transport {
 
     // End of the stream is asio::error::eof, under TLS as well.
     asio::awaitable<Transferred> read_some(asio::mutable_buffer buffer);
-    // Both parts in one packet where they fit.
-    asio::awaitable<Transferred> write(std::string_view head, std::string_view body);
+    // All parts in one packet where they fit.
+    asio::awaitable<Transferred> write(std::string_view head, std::string_view body,
+                                       std::string_view tail = {});
     // Until something can be read or the peer has gone, without a buffer. Not under TLS, where bytes may wait
     // inside.
     asio::awaitable<error_code> wait_readable();
@@ -50,15 +54,18 @@ class Transport {
     bool tls() const { return stream_.has_value(); }
     bool client_certificate() const;  // the peer showed a certificate, and it was verified
     bool quiet() const;               // open, and nothing to read: fit to be used again
-    tcp::socket& socket() { return socket_; }
+    bool peer_gone() const;           // it has closed, and everything it sent before was read
+    StreamSocket& socket() { return socket_; }
     void close();
 
   private:
+    enum class Pending { nothing, bytes, end };
+    Pending pending() const;
     asio::awaitable<Status> handshake(asio::ssl::stream_base::handshake_type type);
 
-    tcp::socket socket_;
+    StreamSocket socket_;
     TlsContext context_;
-    std::optional<asio::ssl::stream<tcp::socket&>> stream_;
+    std::optional<asio::ssl::stream<StreamSocket&>> stream_;
 };
 
 }  // namespace pgherd

@@ -12,14 +12,22 @@
 
 namespace pgherd {
 
+// Who is at the other end of a unix socket, as the kernel says.
+struct PeerProcess {
+    int pid = 0;
+    unsigned uid = 0;
+    unsigned gid = 0;
+};
+
 struct HttpRequest {
     std::string method;                                      // "GET"
     std::string path;                                        // decoded, without the query: "/replica"
     std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
     std::map<std::string, std::string> headers;              // names in lower case
     std::string body;
-    std::string peer_address;         // "10.0.0.7"
-    bool client_certificate = false;  // a verified one was shown
+    std::string peer_address;                 // "10.0.0.7"
+    bool client_certificate = false;          // a verified one was shown
+    std::optional<PeerProcess> peer_process;  // on a unix socket
 
     std::optional<std::string> parameter(std::string_view name) const {
         for (const auto& [key, value] : query)

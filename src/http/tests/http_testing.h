@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "http/client.h"
@@ -94,11 +95,23 @@ class RawSocket {
         EXPECT_EQ(::connect(fd_, &generic, sizeof generic), 0) << std::strerror(errno);
         ::fcntl(fd_, F_SETFL, O_NONBLOCK);
     }
+    RawSocket(EventLoop& loop, const std::string& path)
+        : loop_(loop), fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0)
+            << std::strerror(errno);
+        ::fcntl(fd_, F_SETFL, O_NONBLOCK);
+    }
     ~RawSocket() { ::close(fd_); }
     RawSocket(const RawSocket&) = delete;
     RawSocket& operator=(const RawSocket&) = delete;
 
-    void send(std::string_view text) {
+    void send(std::string_view text) { try_send(text, kLimit); }
+    // Gives how many bytes were taken within the limit.
+    std::size_t try_send(std::string_view text, Duration limit) {
+        const std::size_t size = text.size();
         loop_.run_until(
             [&] {
                 const ssize_t sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
@@ -107,8 +120,10 @@ class RawSocket {
                 nudge();
                 return text.empty();
             },
-            kLimit);
+            limit);
+        return size - text.size();
     }
+    void shutdown_send() { ::shutdown(fd_, SHUT_WR); }
     // Everything up to where `end` appears; "" = until the server closes.
     std::string receive(std::string_view end = {}, Duration limit = kLimit) {
         loop_.run_until(
@@ -155,7 +170,7 @@ inline HttpResponse echo(const HttpRequest& request) {
 class HttpTest : public ::testing::Test {
   protected:
     void serve(HttpServerOptions options = {}) {
-        options.listen = {"127.0.0.1", 0};
+        if (options.unix_socket.empty()) options.listen = {"127.0.0.1", 0};
         auto server =
             HttpServer::listen(loop_, std::move(options), [this](HttpRequest request, auto respond) {
                 ++requests_;

@@ -157,11 +157,11 @@ TEST_F(HttpServerTest, CanBeDestroyedWithRequestsUnderWay) {
 
 TEST_F(HttpServerTest, SaysWhyItCannotListen) {
     serve();
-    const auto again = HttpServer::listen(loop_, {.listen = {"127.0.0.1", server_->port()}}, {});
+    const auto again = HttpServer::listen(loop_, {.listen = {"127.0.0.1", server_->port()}}, HttpHandler{});
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().message,
               fmt::format("cannot listen on 127.0.0.1:{}: Address already in use", server_->port()));
-    EXPECT_FALSE(HttpServer::listen(loop_, {.listen = {"no such host", 0}}, {}));
+    EXPECT_FALSE(HttpServer::listen(loop_, {.listen = {"no such host", 0}}, HttpHandler{}));
 }
 
 TEST_F(HttpServerTest, ListensOnAllAddressesAndOnIpv6) {
