@@ -40,7 +40,6 @@ class Identities {
     const Identity* for_user_id(std::uint32_t user_id) const;
     // The one with this name and password; takes milliseconds, as it must.
     const Identity* for_password(std::string_view name, std::string_view password) const;
-    std::optional<std::string> name_of(const Identity& identity) const;
 
     JsonObject with_secrets_hidden() const;  // for clients
     JsonObject with_secrets() const;         // for the state file

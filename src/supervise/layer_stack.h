@@ -2,6 +2,7 @@
 // plan changes nothing.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
