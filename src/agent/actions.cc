@@ -112,11 +112,12 @@ void Agent::Impl::perform_operation(const ha::Action& action, std::string_view r
                     Operation::bootstrap, rule,
                     [this](Postgres& postgres, Done<void> done) {
                         // There is no lock yet: what is ours is `initialize`, as long as our lease.
-                        postgres.arm(lease_.end(),
-                                     alive_([this, &postgres, done = std::move(done)](Status armed) mutable {
-                                         if (!armed) return done(std::move(armed));
-                                         postgres.bootstrap(instance_.progress_sink(), std::move(done));
-                                     }));
+                        postgres.arm(
+                            lease_.end(),
+                            scope_.guard([this, &postgres, done = std::move(done)](Status armed) mutable {
+                                if (!armed) return done(std::move(armed));
+                                postgres.bootstrap(instance_.progress_sink(), std::move(done));
+                            }));
                     },
                     true);
             },
@@ -188,7 +189,7 @@ void Agent::Impl::start_postgres(const StartSpec& spec, std::string_view rule) {
     auto start = [this, spec, timeout](Postgres& postgres, Done<void> done) {
         if (!spec.standby) return postgres.start(spec, timeout, std::move(done));
         // A standby needs no lease: a deadline of its former life must not end it.
-        postgres.disarm(alive_([&postgres, spec, timeout, done = std::move(done)](Status) mutable {
+        postgres.disarm(scope_.guard([&postgres, spec, timeout, done = std::move(done)](Status) mutable {
             postgres.start(spec, timeout, std::move(done));
         }));
     };
@@ -203,7 +204,7 @@ void Agent::Impl::promote(Timeline timeline, std::string_view rule) {
     configure_postgres();
     auto start = [this, timeline](Postgres& postgres, Done<void> done) {
         postgres.pre_promote(
-            alive_([this, timeline, &postgres, done = std::move(done)](Status allowed) mutable {
+            scope_.guard([this, timeline, &postgres, done = std::move(done)](Status allowed) mutable {
                 if (!allowed) return done(std::unexpected(allowed.error()));
                 if (lease_.valid_until() <= ports_.clock.now() && !state_.paused())
                     return done(fail(ErrorCode::cancelled, "the lock was lost before the promotion"));

@@ -49,7 +49,7 @@ void Agent::Impl::start() {
 
 void Agent::Impl::changed() {
     if (std::exchange(step_pending_, true)) return;
-    ports_.clock.post(alive_([this] {
+    ports_.clock.post(scope_.guard([this] {
         step_pending_ = false;
         step();
     }));
@@ -145,7 +145,7 @@ void Agent::Impl::schedule(std::optional<Instant> wake) {
     Instant next = now + kTick;
     if (wake) next = std::min(next, std::max(*wake, now + 1ms));
     next = std::min(next, std::max(lease_.next_due(), now + 50ms));
-    timer_ = ports_.clock.call_at(next, alive_([this] { tick(); }));
+    timer_ = ports_.clock.call_at(next, scope_.guard([this] { tick(); }));
 }
 
 void Agent::Impl::shutdown(Then done) {
@@ -174,7 +174,7 @@ void Agent::Impl::finish_shutdown() {
     // The lock and the member record go with the lease.
     if (state_.seen.pg.control && lease_.holds())
         publisher_.publish_final_position(state_.seen.pg.control->checkpoint);
-    lease_.revoke(alive_([this] { shutting_down_(); }));
+    lease_.revoke(scope_.guard([this] { shutting_down_(); }));
 }
 
 void Agent::Impl::reload(AgentConfig config) {

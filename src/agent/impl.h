@@ -7,13 +7,13 @@
 #include <string>
 
 #include "agent/agent.h"
-#include "agent/alive.h"
 #include "agent/instance.h"
 #include "agent/lease.h"
 #include "agent/publisher.h"
 #include "agent/questions.h"
 #include "agent/requests.h"
 #include "agent/store_mirror.h"
+#include "base/scope.h"
 
 namespace pgherd::agent {
 
@@ -83,7 +83,7 @@ class Agent::Impl {
     Then shutting_down_;
     bool stop_begun_ = false;
     bool revoking_ = false;
-    Alive alive_;
+    Scope scope_;
 };
 
 }  // namespace pgherd::agent

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 Instance::Instance(Postgres& postgres, Clock& clock, Log& log, std::function<void()> changed)
     : postgres_(postgres), clock_(clock), log_(log), changed_(std::move(changed)) {
-    postgres_.on_event(alive_([this](PostgresEvent event) { on_event(event); }));
+    postgres_.on_event(scope_.guard([this](PostgresEvent event) { on_event(event); }));
 }
 
 void Instance::observe() {
@@ -23,7 +23,7 @@ void Instance::observe() {
     observing_ = true;
     observe_again_ = false;
     postgres_.observe(clock_.now() + 2s,
-                      alive_([this](Result<PostgresState> result) { observation(std::move(result)); }));
+                      scope_.guard([this](Result<PostgresState> result) { observation(std::move(result)); }));
 }
 
 void Instance::observation(Result<PostgresState> result) {
@@ -75,28 +75,26 @@ void Instance::run(ha::Operation operation, std::string_view rule, Start start, 
                 "operation-begins",
                 std::string(ha::to_string(operation)),
                 {{"rule", std::string(rule)}}});
-    start(postgres_, alive_([this, operation, rule, done = std::move(done)](Status result) mutable {
-              ended_ = ha::FinishedOperation{operation, rule, result.has_value(),
-                                             result ? "" : result.error().message, clock_.now()};
-              Duration took = clock_.now() - running_->since;
-              if (result) {
-                  took_[std::string(ha::to_string(operation))] = took;
-                  log_.info("operation-done",
-                            fmt::format("{} took {}", ha::to_string(operation), to_text(took)));
-              } else {
-                  log_.error("operation-failed",
-                             fmt::format("{} failed after {}: {}", ha::to_string(operation), to_text(took),
-                                         result.error().message));
-              }
-              if (operation == ha::Operation::start && result) state_.crashed = false;
-              if (done) done(std::move(result));
-              observe();
-          }));
+    start(postgres_, scope_.guard([this, operation, rule, done = std::move(done)](Status result) mutable {
+        ended_ = ha::FinishedOperation{operation, rule, result.has_value(),
+                                       result ? "" : result.error().message, clock_.now()};
+        Duration took = clock_.now() - running_->since;
+        if (result) {
+            took_[std::string(ha::to_string(operation))] = took;
+            log_.info("operation-done", fmt::format("{} took {}", ha::to_string(operation), to_text(took)));
+        } else {
+            log_.error("operation-failed", fmt::format("{} failed after {}: {}", ha::to_string(operation),
+                                                       to_text(took), result.error().message));
+        }
+        if (operation == ha::Operation::start && result) state_.crashed = false;
+        if (done) done(std::move(result));
+        observe();
+    }));
 }
 
 void Instance::fence(std::string_view rule) {
     log_.warning("fence", fmt::format("PostgreSQL is ended at once: {}", rule));
-    postgres_.arm(clock_.now(), alive_([this](Status) { observe(); }));
+    postgres_.arm(clock_.now(), scope_.guard([this](Status) { observe(); }));
 }
 
 void Instance::set_sync_names(std::string names) {
@@ -105,26 +103,25 @@ void Instance::set_sync_names(std::string names) {
     // The position of an earlier setting says nothing of this one, even if it is seen in force before the
     // answer comes.
     sync_noted_.reset();
-    postgres_.set_synchronous_standby_names(
-        names, alive_([this, names](Result<Lsn> noted) {
-            setting_sync_names_ = false;
-            if (noted) {
-                log_.info("synchronous-standbys", names.empty() ? "replication is asynchronous now"
-                                                                : "synchronous standbys: " + names);
-                sync_names_ = names;
-                sync_noted_ = *noted;
-                state_.synchronous_standby_names = names;
-            } else {
-                sync_names_not_before_ = clock_.now() + 1s;
-                log_.warning("synchronous-standbys",
-                             with_context(noted.error(), "cannot set synchronous_standby_names").message);
-            }
-            changed_();
-        }));
+    postgres_.set_synchronous_standby_names(names, scope_.guard([this, names](Result<Lsn> noted) {
+        setting_sync_names_ = false;
+        if (noted) {
+            log_.info("synchronous-standbys",
+                      names.empty() ? "replication is asynchronous now" : "synchronous standbys: " + names);
+            sync_names_ = names;
+            sync_noted_ = *noted;
+            state_.synchronous_standby_names = names;
+        } else {
+            sync_names_not_before_ = clock_.now() + 1s;
+            log_.warning("synchronous-standbys",
+                         with_context(noted.error(), "cannot set synchronous_standby_names").message);
+        }
+        changed_();
+    }));
 }
 
 Postgres::Progress Instance::progress_sink() {
-    return alive_([this](std::string text) { progress_ = std::move(text); });
+    return scope_.guard([this](std::string text) { progress_ = std::move(text); });
 }
 
 }  // namespace pgherd::agent

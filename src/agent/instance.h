@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/alive.h"
+#include "base/scope.h"
 #include "ha/observation.h"
 #include "model/postgres_state.h"
 #include "ports/clock.h"
@@ -67,7 +67,7 @@ class Instance {
     bool setting_sync_names_ = false;
     Instant sync_names_not_before_;  // after a failure
     std::optional<Lsn> sync_noted_;
-    Alive alive_;
+    Scope scope_;
 };
 
 }  // namespace pgherd::agent

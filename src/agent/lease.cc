@@ -98,20 +98,19 @@ void Lease::grant() {
     calling_ = true;
     Instant sent = last_sent_ = clock_.now();
     Duration ttl = ttl_;
-    store_.grant(ttl, sent + call_limit(), alive_([this, sent, ttl](Result<LeaseId> result) {
-                     calling_ = false;
-                     mirror_.contact(result || answered(result.error()));
-                     if (!result) {
-                         log_.warning("lease-not-granted",
-                                      with_context(result.error(), "cannot get a lease").message);
-                         return changed_();
-                     }
-                     next_ = *result;
-                     next_ttl_ = ttl;
-                     next_valid_until_ = sent + ttl;
-                     if (id_.value() == 0) take_into_use();
-                     changed_();
-                 }));
+    store_.grant(ttl, sent + call_limit(), scope_.guard([this, sent, ttl](Result<LeaseId> result) {
+        calling_ = false;
+        mirror_.contact(result || answered(result.error()));
+        if (!result) {
+            log_.warning("lease-not-granted", with_context(result.error(), "cannot get a lease").message);
+            return changed_();
+        }
+        next_ = *result;
+        next_ttl_ = ttl;
+        next_valid_until_ = sent + ttl;
+        if (id_.value() == 0) take_into_use();
+        changed_();
+    }));
 }
 
 void Lease::take_into_use() {
@@ -123,19 +122,18 @@ void Lease::take_into_use() {
 void Lease::keep() {
     calling_ = true;
     Instant sent = last_sent_ = clock_.now();
-    store_.keep(id_, sent + call_limit(), alive_([this, sent, id = id_](Result<Duration> result) {
-                    calling_ = false;
-                    mirror_.contact(result || answered(result.error()));
-                    if (result) {
-                        renewed(sent, std::min(*result, granted_ttl_));
-                    } else if (result.error().code == ErrorCode::not_found) {
-                        ended(id);
-                    } else {
-                        log_.warning("lease-not-renewed",
-                                     with_context(result.error(), "cannot renew the lease").message);
-                    }
-                    changed_();
-                }));
+    store_.keep(id_, sent + call_limit(), scope_.guard([this, sent, id = id_](Result<Duration> result) {
+        calling_ = false;
+        mirror_.contact(result || answered(result.error()));
+        if (result) {
+            renewed(sent, std::min(*result, granted_ttl_));
+        } else if (result.error().code == ErrorCode::not_found) {
+            ended(id);
+        } else {
+            log_.warning("lease-not-renewed", with_context(result.error(), "cannot renew the lease").message);
+        }
+        changed_();
+    }));
 }
 
 void Lease::ended(LeaseId lease) {
@@ -156,16 +154,15 @@ void Lease::arm(Instant until) {
         armed_until_ = until;
         return;
     }
-    postgres_.arm(
-        until, alive_([this, until](Status confirmed) {
-            if (confirmed)
-                armed_until_ = until;
-            else
-                log_.error(
-                    "guard-silent",
-                    with_context(confirmed.error(), "the guard does not take the lease's deadline").message);
-            changed_();
-        }));
+    postgres_.arm(until, scope_.guard([this, until](Status confirmed) {
+        if (confirmed)
+            armed_until_ = until;
+        else
+            log_.error(
+                "guard-silent",
+                with_context(confirmed.error(), "the guard does not take the lease's deadline").message);
+        changed_();
+    }));
 }
 
 // What others have written before we had the lock (the synchronous set, a request, a timeline) must be known
@@ -227,7 +224,7 @@ void Lease::release() {
 void Lease::revoke(Then done) {
     if (id_.value() == 0) return clock_.post(std::move(done));
     store_.revoke(std::exchange(id_, LeaseId()), clock_.now() + call_limit(),
-                  alive_([done = std::move(done)](Status) mutable { done(); }));
+                  scope_.guard([done = std::move(done)](Status) mutable { done(); }));
 }
 
 void Lease::extend(Instant until) {

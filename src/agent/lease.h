@@ -10,8 +10,8 @@
 #include <memory>
 #include <optional>
 
-#include "agent/alive.h"
 #include "agent/store_mirror.h"
+#include "base/scope.h"
 #include "ports/clock.h"
 #include "ports/log.h"
 #include "ports/postgres.h"
@@ -89,7 +89,7 @@ class Lease {
     Instant asked_until_;  // … and what it was last asked for
     Instant last_sent_;
     bool calling_ = false;
-    Alive alive_;
+    Scope scope_;
 };
 
 }  // namespace pgherd::agent

@@ -19,13 +19,13 @@ void Questions::ask_peers(const ClusterView& view, const std::vector<MemberName>
         round_.answers[name] = {};
         ++outstanding_;
         peers_.ask(member->api_url, clock_.now() + limit,
-                   alive_([this, number, name](Result<PeerStatus> result) {
+                   scope_.guard([this, number, name](Result<PeerStatus> result) {
                        answered(number, name, std::move(result));
                    }));
     }
     if (outstanding_ == 0) {
         round_.complete = true;
-        clock_.post(alive_([this] { changed_(); }));
+        clock_.post(scope_.guard([this] { changed_(); }));
     }
 }
 
@@ -62,7 +62,7 @@ void Questions::ask_failsafe(const ClusterView& view, const std::vector<MemberNa
             continue;
         }
         peers_.failsafe(url->second, message, clock_.now() + limit,
-                        alive_([this, number, name, until](Result<FailsafeAnswer> result) {
+                        scope_.guard([this, number, name, until](Result<FailsafeAnswer> result) {
                             if (!result)
                                 log_.warning("failsafe-refused", name.text() + ": " + result.error().message);
                             confirmed(number, result.has_value(), until);
@@ -80,7 +80,7 @@ void Questions::confirmed(std::uint64_t round, bool accepted, Instant until) {
     if (--failsafe_outstanding_ > 0) return;
     failsafe_failed_ = failsafe_refused_;
     if (!failsafe_refused_) confirmed_until_ = until;
-    clock_.post(alive_([this] { changed_(); }));
+    clock_.post(scope_.guard([this] { changed_(); }));
 }
 
 void Questions::forget_failsafe() {
@@ -95,7 +95,8 @@ void Questions::ask_upstream(const MemberName& member, const Upstream& upstream,
     if (asking_upstream_) return;
     asking_upstream_ = true;
     postgres_.upstream_history(
-        upstream, clock_.now() + limit, alive_([this, member, leadership](Result<UpstreamHistory> result) {
+        upstream, clock_.now() + limit,
+        scope_.guard([this, member, leadership](Result<UpstreamHistory> result) {
             asking_upstream_ = false;
             ha::UpstreamAnswer answer{.member = member, .leader_revision = leadership, .at = clock_.now()};
             answer.ok = result.has_value();

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/alive.h"
+#include "base/scope.h"
 #include "ha/observation.h"
 #include "model/cluster.h"
 #include "ports/clock.h"
@@ -59,7 +59,7 @@ class Questions {
     Instant confirmed_until_;
     std::optional<ha::UpstreamAnswer> upstream_;
     bool asking_upstream_ = false;
-    Alive alive_;
+    Scope scope_;
 };
 
 }  // namespace pgherd::agent

@@ -55,7 +55,7 @@ void Requests::begin_reinitialize() {
                              [this](Postgres& postgres, Done<void> done) {
                                  postgres.stop(
                                      StopMode::fast, false, clock_.now() + 30s, [] {},
-                                     alive_([&postgres, done = std::move(done)](Status) mutable {
+                                     scope_.guard([&postgres, done = std::move(done)](Status) mutable {
                                          postgres.quarantine(std::move(done));
                                      }));
                              });
@@ -264,9 +264,9 @@ void Requests::begin_scheduled_restart() {
     if (!due.postmaster_start_time.empty() &&
         (!started || to_iso_with_blank(*started) != due.postmaster_start_time))
         return;
-    begin_restart({std::nullopt, due.role, due.postgres_version, due.timeout, due.restart_pending},
-                  "restart-scheduled",
-                  alive_([this](CommandAnswer result) { log_.info("scheduled-restart", result.text); }));
+    begin_restart(
+        {std::nullopt, due.role, due.postgres_version, due.timeout, due.restart_pending}, "restart-scheduled",
+        scope_.guard([this](CommandAnswer result) { log_.info("scheduled-restart", result.text); }));
 }
 
 void Requests::cancel_restart(Answer answer) {
@@ -276,7 +276,7 @@ void Requests::cancel_restart(Answer answer) {
 }
 
 void Requests::reload(Answer answer) {
-    if (on_reload) clock_.post(alive_([this] { on_reload(); }));
+    if (on_reload) clock_.post(scope_.guard([this] { on_reload(); }));
     answer({202, "reload scheduled"});
 }
 

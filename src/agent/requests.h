@@ -10,11 +10,11 @@
 #include <optional>
 #include <string>
 
-#include "agent/alive.h"
 #include "agent/commands.h"
 #include "agent/instance.h"
 #include "agent/state.h"
 #include "agent/store_mirror.h"
+#include "base/scope.h"
 #include "ports/clock.h"
 #include "ports/log.h"
 
@@ -75,7 +75,7 @@ class Requests : public Commands {
     bool clone_from_leader_ = false;
     std::optional<MemberName> failsafe_leader_;
     Instant failsafe_leader_until_;
-    Alive alive_;
+    Scope scope_;
 };
 
 }  // namespace pgherd::agent

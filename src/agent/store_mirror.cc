@@ -21,7 +21,7 @@ StoreMirror::StoreMirror(Store& store, Clock& clock, Log& log, std::function<voi
     : store_(store), clock_(clock), log_(log), changed_(std::move(changed)), silent_since_(clock.now()) {}
 
 void StoreMirror::start() {
-    watch_ = store_.watch(alive_([this](Result<SnapshotPtr> result) { seen(std::move(result)); }));
+    watch_ = store_.watch(scope_.guard([this](Result<SnapshotPtr> result) { seen(std::move(result)); }));
 }
 
 const Record* StoreMirror::record(const std::string& key) const {
@@ -61,17 +61,15 @@ void StoreMirror::reload() {
     behind_ = true;
     if (loading_) return;
     loading_ = true;
-    store_.load(clock_.now() + kLoadLimit, alive_([this](Result<SnapshotPtr> result) {
-                    loading_ = false;
-                    if (result)
-                        behind_ = false;
-                    else if (result.error().code != ErrorCode::unavailable &&
-                             result.error().code != ErrorCode::timeout)
-                        log_.warning("store-not-read",
-                                     with_context(result.error(), "cannot read the store").message);
-                    seen(std::move(result));
-                    changed_();
-                }));
+    store_.load(clock_.now() + kLoadLimit, scope_.guard([this](Result<SnapshotPtr> result) {
+        loading_ = false;
+        if (result)
+            behind_ = false;
+        else if (result.error().code != ErrorCode::unavailable && result.error().code != ErrorCode::timeout)
+            log_.warning("store-not-read", with_context(result.error(), "cannot read the store").message);
+        seen(std::move(result));
+        changed_();
+    }));
 }
 
 bool StoreMirror::writing(const std::string& key) const {
@@ -85,7 +83,7 @@ void StoreMirror::write(Swap swap, Duration limit, Done<Revision> done) {
     Swap copy = swap;
     store_.swap(
         std::move(swap), clock_.now() + limit,
-        alive_([this, swap = std::move(copy), done = std::move(done)](Result<Revision> result) mutable {
+        scope_.guard([this, swap = std::move(copy), done = std::move(done)](Result<Revision> result) mutable {
             writing_.erase(swap.key);
             if (result) remember(swap, *result);
             bool answered = result || (result.error().code != ErrorCode::unavailable &&

@@ -12,7 +12,7 @@
 #include <set>
 #include <string>
 
-#include "agent/alive.h"
+#include "base/scope.h"
 #include "model/cluster.h"
 #include "ports/clock.h"
 #include "ports/log.h"
@@ -68,7 +68,7 @@ class StoreMirror {
     WallTime last_seen_;
     std::set<std::string> writing_;
     std::map<std::string, Instant> not_before_;  // after failures other than conflicts
-    Alive alive_;
+    Scope scope_;
 };
 
 }  // namespace pgherd::agent

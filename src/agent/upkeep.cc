@@ -84,13 +84,12 @@ void Agent::Impl::sync_slots() {
     syncing_slots_ = true;
     slots_synced_ = now;
     slots_ = wanted;
-    ports_.postgres.sync_slots(
-        std::move(wanted), alive_([this](Status result) {
-            syncing_slots_ = false;
-            if (!result)
-                ports_.log.warning("slots",
-                                   with_context(result.error(), "cannot keep the replication slots").message);
-        }));
+    ports_.postgres.sync_slots(std::move(wanted), scope_.guard([this](Status result) {
+        syncing_slots_ = false;
+        if (!result)
+            ports_.log.warning("slots",
+                               with_context(result.error(), "cannot keep the replication slots").message);
+    }));
 }
 
 Upstream Agent::Impl::upstream(const MemberName& name) const {

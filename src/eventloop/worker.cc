@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include "eventloop/scope.h"
+#include "base/scope.h"
 
 namespace pgherd {
 

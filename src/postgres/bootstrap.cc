@@ -92,24 +92,7 @@ Async<void> Instance::run_initdb() {
 
 Async<void> Instance::run_custom_bootstrap() {
     const ReplicaMethod& method = *config_.bootstrap.custom;
-    std::vector<std::string> arguments;
-    if (!method.no_params) {
-        arguments = {"--scope=" + config_.scope, "--datadir=" + data_dir()};
-        for (const auto& [key, value] : method.options)
-            arguments.push_back(fmt::format("--{}={}", key, value));
-    }
-    PGHERD_CO_TRY(const ChildResult result,
-                  co_await run_child(identity_,
-                                     {.argv = shell_command(method.command, arguments),
-                                      .environment = tool_environment(
-                                          identity_, {"PGPASSFILE=" + password_file_path(config_)})},
-                                     after(hours(24 * 7))));
-    if (!result.succeeded())
-        co_return fail(
-            fmt::format("cannot bootstrap by \"{}\": the command {}", method.name, result.describe()));
-    if (!data_version(data_dir()))
-        co_return fail(
-            fmt::format("cannot bootstrap by \"{}\": it left no instance in {}", method.name, data_dir()));
+    PGHERD_CO_CHECK(co_await run_method(method, "bootstrap", {}, hours(24 * 7)));
     custom_recovery_ = config_.bootstrap.custom_recovery_conf;
     if (!custom_recovery_.empty() && !config_.bootstrap.custom_keep_existing_recovery_conf) {
         custom_recovery_.emplace("recovery_target_action", "promote");

@@ -89,12 +89,13 @@ Async<void> Instance::run_basebackup(const Upstream& source, const std::string& 
         fmt::format("cannot copy from {}:{}: pg_basebackup {}", source.host, source.port, result.describe()));
 }
 
-Async<void> Instance::run_replica_method(const ReplicaMethod& method, const Upstream& source) {
-    std::vector<std::string> arguments;
-    if (!method.no_params) {
-        arguments = {"--scope=" + config_.scope, "--role=replica", "--datadir=" + data_dir()};
-        if (!source.none())
-            arguments.push_back("--connstring=" + conninfo_text(replication_conninfo(config_, source)));
+// `arguments`: what this kind of method is told beside the cluster's name and the directory.
+Async<void> Instance::run_method(const ReplicaMethod& method, std::string verb,
+                                 std::vector<std::string> arguments, Duration limit) {
+    if (method.no_params) {
+        arguments.clear();
+    } else {
+        arguments.insert(arguments.begin(), {"--scope=" + config_.scope, "--datadir=" + data_dir()});
         for (const auto& [key, value] : method.options)
             arguments.push_back(fmt::format("--{}={}", key, value));
     }
@@ -103,13 +104,21 @@ Async<void> Instance::run_replica_method(const ReplicaMethod& method, const Upst
                                      {.argv = shell_command(method.command, arguments),
                                       .environment = tool_environment(
                                           identity_, {"PGPASSFILE=" + password_file_path(config_)})},
-                                     after(kCopyLimit)));
+                                     after(limit)));
     if (!result.succeeded())
-        co_return fail(fmt::format("cannot copy by \"{}\": the command {}", method.name, result.describe()));
+        co_return fail(
+            fmt::format("cannot {} by \"{}\": the command {}", verb, method.name, result.describe()));
     if (!data_version(data_dir()))
         co_return fail(
-            fmt::format("cannot copy by \"{}\": it left no instance in {}", method.name, data_dir()));
+            fmt::format("cannot {} by \"{}\": it left no instance in {}", verb, method.name, data_dir()));
     co_return Status{};
+}
+
+Async<void> Instance::run_replica_method(const ReplicaMethod& method, const Upstream& source) {
+    std::vector<std::string> arguments{"--role=replica"};
+    if (!source.none())
+        arguments.push_back("--connstring=" + conninfo_text(replication_conninfo(config_, source)));
+    return run_method(method, "copy", std::move(arguments), kCopyLimit);
 }
 
 Async<void> Instance::copy_by_any_method(const Upstream& source, const Progress& progress) {

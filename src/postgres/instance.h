@@ -121,6 +121,8 @@ class Instance {
 
     // copying.cc
     Async<void> run_basebackup(const Upstream& source, const std::string& slot, const Progress& progress);
+    Async<void> run_method(const ReplicaMethod& method, std::string verb, std::vector<std::string> arguments,
+                           Duration limit);
     Async<void> run_replica_method(const ReplicaMethod& method, const Upstream& source);
     Async<void> copy_by_any_method(const Upstream& source, const Progress& progress);
     Async<void> run_rewind(const Upstream& source, const Progress& progress);

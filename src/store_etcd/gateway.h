@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "eventloop/scope.h"
+#include "base/scope.h"
 #include "http/client.h"
 #include "model/agent_config.h"
 #include "model/member.h"

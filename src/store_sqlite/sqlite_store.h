@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "eventloop/scope.h"
+#include "base/scope.h"
 #include "eventloop/worker.h"
 #include "ports/store.h"
 #include "store_sqlite/database.h"

@@ -11,7 +11,7 @@
 
 #include "eventloop/log.h"
 #include "eventloop/loop.h"
-#include "eventloop/scope.h"
+#include "base/scope.h"
 #include "eventloop/signals.h"
 #include "eventloop/worker.h"
 
