@@ -1,0 +1,34 @@
+// Files and descriptors on this side of the command line; errors in the words of the API: "open x: no such
+// file or directory".
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace pgherd::pebble_cli {
+
+class LocalFile {
+  public:
+    static Result<LocalFile> open_to_read(const std::string& path);
+    static Result<LocalFile> open_to_write(const std::string& path);  // made, or emptied
+    explicit LocalFile(int descriptor) : descriptor_(descriptor) {}
+    ~LocalFile();
+    LocalFile(LocalFile&& other) noexcept : descriptor_(other.descriptor_) { other.descriptor_ = -1; }
+    LocalFile& operator=(LocalFile&&) = delete;
+
+    Result<std::string> read_some();  // empty at the end
+    Result<std::string> read_all();
+    Status write(std::string_view bytes);
+    std::string permissions() const;  // "644"
+
+  private:
+    int descriptor_;
+};
+
+// All of `bytes` to a descriptor, waiting as long as it takes.
+Status write_all(int descriptor, std::string_view bytes);
+
+}  // namespace pgherd::pebble_cli
