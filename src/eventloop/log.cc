@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "base/write_line.h"
 
 namespace pgherd {
 
@@ -87,8 +88,13 @@ LogWriter::LogWriter(std::string name, LogLevel level, LogFormat format, int des
 void LogWriter::write(const LogEvent& event) {
     if (event.level < level_) return;
     const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    const std::string line = format_log_line(event, name_, format_, now.time_since_epoch().count());
-    [[maybe_unused]] const auto written = ::write(descriptor_, line.data(), line.size());
+    std::string line = format_log_line(event, name_, format_, now.time_since_epoch().count());
+    if (lost_ > 0)
+        line = format_log_line({LogLevel::warning, "lines-lost",
+                                fmt::format("{} lines before this were not taken", lost_)},
+                               name_, format_, now.time_since_epoch().count()) +
+               line;
+    lost_ = write_line(descriptor_, line) ? 0 : lost_ + 1;
 }
 
 }  // namespace pgherd

@@ -4,7 +4,8 @@
 //     {"time":"2026-11-21T10:00:00.123Z","level":"info","name":"c1-m1","event":"decision","text":"…","rule":"…"}
 //
 // A line is one write(2), so that the lines of several processes and threads do not mix. A descriptor that
-// takes nothing (a full disk, a closed pipe) loses lines and is no error.
+// takes nothing at once (a full disk, a closed pipe, a reader that is stopped) loses lines; the next one that
+// is taken says so.
 #pragma once
 
 #include <string>
@@ -36,6 +37,7 @@ class LogWriter final : public Log {
     LogLevel level_;
     LogFormat format_;
     int descriptor_;
+    int lost_ = 0;  // since the last line that was taken
 };
 
 }  // namespace pgherd

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/write_line.h"
 #include "guard/brain.h"
 #include "guard/postmaster.h"
 #include "guard/protocol.h"
@@ -102,8 +103,7 @@ Guard::~Guard() {
 }
 
 void Guard::say(std::string_view text) const {
-    const std::string line = fmt::format("pgherd guard {}: {}\n", name_, text);
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+    write_line(STDERR_FILENO, fmt::format("pgherd guard {}: {}\n", name_, text));
 }
 
 Status Guard::prepare() {

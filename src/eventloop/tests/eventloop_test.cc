@@ -9,9 +9,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/scope.h"
 #include "eventloop/log.h"
 #include "eventloop/loop.h"
-#include "base/scope.h"
 #include "eventloop/signals.h"
 #include "eventloop/worker.h"
 
@@ -223,6 +223,24 @@ TEST(Log, LeavesOutWhatIsBelowItsLevel) {
     ASSERT_GT(size, 0);
     const std::string_view line(text, static_cast<std::size_t>(size));
     EXPECT_EQ(line.substr(line.find('[')), "[m1] ERROR loud: seen\n");
+}
+
+TEST(Log, NeverWaitsForAReaderThatIsStopped) {
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    LogWriter log("m1", LogLevel::info, LogFormat::plain, ends[1]);
+    const std::string text(1000, 'x');
+    for (int i = 0; i < 200; ++i) log.info("flood", text);  // a pipe holds 64 kB
+    std::string taken(1 << 20, ' ');
+    ASSERT_GT(read(ends[0], taken.data(), taken.size()), 0);
+    log.info("again", "after the flood");
+    const auto size = read(ends[0], taken.data(), taken.size());
+    close(ends[0]);
+    close(ends[1]);
+    ASSERT_GT(size, 0);
+    taken.resize(static_cast<std::size_t>(size));
+    EXPECT_NE(taken.find("lines-lost"), std::string::npos) << taken;
+    EXPECT_NE(taken.find("again: after the flood"), std::string::npos) << taken;
 }
 
 TEST(Log, KnowsTheNamesOfLevels) {
