@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <deque>
+#include <limits>
 #include <list>
 #include <queue>
 
@@ -235,6 +236,7 @@ LogReader::LogReader(LogHub& hub, LogSelection selection)
         if (wants(name))
             add(name, service.ring, selection_.last == 0 ? service.ring.newest() : service.ring.oldest());
     if (selection_.last > 0) start_at_last(static_cast<std::size_t>(selection_.last));
+    last_sequence_ = selection_.follow ? std::numeric_limits<std::uint64_t>::max() : core_->sequence;
     core_->readers.push_back(this);
 }
 
@@ -269,9 +271,14 @@ void LogReader::start_at_last(std::size_t count) {
             place.ring->advance(place.cursor);
 }
 
+bool LogReader::has_next(const Place& place) const {
+    if (place.cursor.number >= place.ring->newest().number) return false;
+    return selection_.follow || place.cursor.number < place.ring->oldest().number ||
+           place.ring->sequence_at(place.cursor) <= last_sequence_;
+}
+
 bool LogReader::behind() const {
-    return std::ranges::any_of(
-        places_, [](const Place& place) { return place.cursor.number < place.ring->newest().number; });
+    return std::ranges::any_of(places_, [this](const Place& place) { return has_next(place); });
 }
 
 std::size_t LogReader::read(std::size_t bytes, const Take& take) {
@@ -280,13 +287,14 @@ std::size_t LogReader::read(std::size_t bytes, const Take& take) {
     using Next = std::pair<std::uint64_t, Place*>;
     std::priority_queue<Next, std::vector<Next>, std::greater<>> next;
     for (Place& place : places_) {
-        if (place.cursor.number >= place.ring->newest().number) continue;
+        if (!has_next(place)) continue;
         if (const std::uint64_t missed = place.ring->catch_up(place.cursor); missed > 0) {
             const std::string text = fmt::format("(... {} lines lost: read too slowly ...)", missed);
             const LogLine first = place.ring->read(place.cursor, scratch_);
             take(place.service, {first.time, first.sequence, text});
             ++count;
         }
+        if (!has_next(place)) continue;
         next.emplace(place.ring->sequence_at(place.cursor), &place);
     }
     while (!next.empty() && given < bytes) {
@@ -297,8 +305,7 @@ std::size_t LogReader::read(std::size_t bytes, const Take& take) {
         given += line.text.size() + 1;
         ++count;
         place.ring->advance(place.cursor);
-        if (place.cursor.number < place.ring->newest().number)
-            next.emplace(place.ring->sequence_at(place.cursor), &place);
+        if (has_next(place)) next.emplace(place.ring->sequence_at(place.cursor), &place);
     }
     return count;
 }

@@ -63,6 +63,7 @@ class LogHub {
 struct LogSelection {
     std::set<std::string, std::less<>> services;  // none = all, also those that are yet to come
     std::int64_t last = 0;                        // how many of the lines that are there already; -1 = all
+    bool follow = true;                           // false: nothing that comes later
 };
 
 class LogReader {
@@ -91,12 +92,14 @@ class LogReader {
         LogRing::Cursor cursor;
     };
     bool wants(std::string_view service) const;
+    bool has_next(const Place& place) const;
     void add(std::string_view service, const LogRing& ring, LogRing::Cursor from);
     void start_at_last(std::size_t count);
 
     std::shared_ptr<LogHub::Core> core_;
     LogSelection selection_;
     std::vector<Place> places_;
+    std::uint64_t last_sequence_;
     std::function<void()> then_;
     bool queued_ = false;
     std::string scratch_;
