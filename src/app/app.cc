@@ -11,6 +11,8 @@
 #include "agent/state.h"
 #include "ctl/ctl.h"
 #include "local/local.h"
+#include "pebble_cli/pebble_cli.h"
+#include "supervisor/run.h"
 #include "writes/writes.h"
 
 namespace pgherd::app {
@@ -31,6 +33,16 @@ int print_version(const std::vector<std::string>&) {
 
 int print_help(const std::vector<std::string>&);
 
+// Pebble's command line; `program` is what it calls itself in its texts.
+int pebble(std::string program, std::vector<std::string> words) {
+    if (!words.empty() && (words[0] == "run" || words[0] == "enter"))
+        return supervisor::supervisor_main(words, kVersion);
+    std::vector<char*> argv{program.data()};
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    return pebble_cli::pebble_cli_main(static_cast<int>(words.size() + 1), argv.data());
+}
+
 constexpr std::array kCommands{
     Command{"up", "start a cluster on this machine and show it",
             [](const std::vector<std::string>& args) { return local::up_main(args); }},
@@ -39,6 +51,8 @@ constexpr std::array kCommands{
     Command{"ctl", "look at a cluster and steer it: list, switchover, restart, … (patronictl's commands)",
             [](const std::vector<std::string>& args) { return ctl_main(args); }},
     Command{"agent", "run one member of a cluster from its configuration file", agent_main},
+    Command{"supervisor", "run services in a container and steer them, as Pebble does",
+            [](const std::vector<std::string>& args) { return pebble("pgherd supervisor", args); }},
     Command{"writes", "write all the time and report what was acknowledged and what was lost",
             [](const std::vector<std::string>& args) { return writes_main(args); }},
     Command{"version", "print the version", print_version},
@@ -52,7 +66,7 @@ int print_help(const std::vector<std::string>&) {
         "dies.\n\n"
         "usage: pgherd COMMAND [OPTIONS]\n\n");
     for (const Command& command : kCommands)
-        if (!command.summary.empty()) fmt::print("  {:<9}{}\n", command.name, command.summary);
+        if (!command.summary.empty()) fmt::print("  {:<12}{}\n", command.name, command.summary);
     fmt::print(
         "\nexamples:\n"
         "  pgherd up                          three members on this machine\n"
@@ -75,6 +89,7 @@ int run(const std::vector<std::string>& args) {
     std::signal(SIGPIPE, SIG_IGN);
     std::vector<std::string> rest(args.begin() + (args.empty() ? 0 : 1), args.end());
     if (!args.empty() && std::filesystem::path(args[0]).filename() == "patronictl") return ctl_main(rest);
+    if (!args.empty() && std::filesystem::path(args[0]).filename() == "pebble") return pebble("pebble", rest);
     if (rest.empty()) {
         print_help(rest);
         return 2;

@@ -220,6 +220,13 @@ Status ChangeBook::abort(ChangeId id, std::string_view why, WallTime now) {
     return {};
 }
 
+void ChangeBook::hold_waiting(WallTime now) {
+    for (const ChangeId id : std::set(unfinished_))
+        for (const TaskId task_id : changes_.find(id)->second.tasks)
+            if (Task& waiting = task(task_id); waiting.status == WorkStatus::waiting)
+                set_status(waiting, WorkStatus::held, now);
+}
+
 std::vector<ChangeId> ChangeBook::take_ready() {
     return std::exchange(ready_, {});
 }

@@ -56,6 +56,8 @@ class ChangeBook {
     std::vector<TaskId> take_to_abort();
     // Error: `cannot abort change 1 with nothing pending`.
     Status abort(ChangeId id, std::string_view why, WallTime now);
+    // No task begins any more, of any change there is.
+    void hold_waiting(WallTime now);
 
     // Changes that became ready since the last call, for those who wait.
     std::vector<ChangeId> take_ready();

@@ -119,6 +119,14 @@ std::vector<const Notice*> NoticeBook::matching(const NoticeFilter& filter, Wall
     return found;
 }
 
+bool NoticeBook::any(const NoticeFilter& filter, WallTime now) const {
+    return std::ranges::any_of(notices_, [&](const auto& entry) {
+        const Notice& notice = entry.second;
+        return now <= notice.last_occurred + std::chrono::duration_cast<WallTime::duration>(notice.expire_after) &&
+               filter.matches(notice);
+    });
+}
+
 void NoticeBook::prune(WallTime now) {
     std::erase_if(notices_, [&](const auto& entry) {
         const Notice& notice = entry.second;

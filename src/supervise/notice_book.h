@@ -43,12 +43,14 @@ class NoticeBook {
     const Notice* find(NoticeId id) const;
     const Notice* find(std::optional<std::uint32_t> user, std::string_view type, std::string_view key) const;
     std::vector<const Notice*> matching(const NoticeFilter& filter, WallTime now) const;  // by last_repeated
+    bool any(const NoticeFilter& filter, WallTime now) const;
     // Forgets expired ones, and the oldest above the bound.
     void prune(WallTime now);
     // The newest repeat of a "warning", for the envelope.
     std::optional<WallTime> latest_warning() const { return latest_warning_; }
 
     // For the state file: what changed since the last call, and putting back what it kept.
+    bool has_changed() const { return !changed_.empty(); }
     std::vector<NoticeId> take_changed();
     std::vector<NoticeId> take_removed();
     void restore(Notice notice);

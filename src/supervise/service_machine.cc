@@ -169,7 +169,7 @@ void ServiceMachine::on(const service_event::Stop&, Instant now, Effects& effect
             return;
         case ServiceState::starting:
             if (std::exchange(start_pending_, false))
-                effects.push_back(Finished{.error = "stopped before the 1s okay delay"});
+                effects.push_back(Finished{.error = "service start attempt: stopped before the 1s okay delay"});
             break;
         case ServiceState::running: break;
     }

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "eventloop/loop.h"
-#include "eventloop/scope.h"
+#include "base/scope.h"
 #include "ports/log.h"
 #include "process/process.h"
 #include "supervise/change_book.h"
@@ -30,6 +30,8 @@ class Services;
 class Checks;
 class LogHub;
 class LogForwarding;
+class FileWork;
+class ExecSessions;
 
 // What the tasks of a kind ("start", "exec", …) mean. A task that nobody runs is driven by its owner.
 struct TaskKind {
@@ -60,6 +62,8 @@ class Daemon {
     Services& services() { return *services_; }
     Checks& checks() { return *checks_; }
     LogHub& logs() { return *logs_; }
+    FileWork& files() { return *files_; }
+    ExecSessions& execs() { return *execs_; }
     supervise::ChangeBook& changes() { return changes_; }
     supervise::NoticeBook& notices() { return notices_; }
     supervise::Identities& identities() { return identities_; }
@@ -144,6 +148,8 @@ class Daemon {
     std::unique_ptr<LogForwarding> forwarding_;
     std::unique_ptr<Services> services_;
     std::unique_ptr<Checks> checks_;
+    std::unique_ptr<FileWork> files_;
+    std::unique_ptr<ExecSessions> execs_;
     Scope scope_;
 };
 

@@ -42,6 +42,9 @@ class Services {
     bool changed(const std::string& name) const;
     Status signal(const std::string& name, int number);
 
+    // Called when what clients see of a service has changed.
+    std::function<void(const std::string& name, std::string_view current)> on_change;
+
     void check_failed(const std::string& check);
     void check_recovered(const std::string& check);
 
