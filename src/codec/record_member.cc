@@ -1,4 +1,5 @@
 // members/<name>: a member as it describes itself.
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -69,7 +70,7 @@ std::string percent_decoded(std::string_view text) {
 }
 
 // Patroni before 1.0: "postgres://host:port/db?application_name=<api_url>".
-Member parse_legacy_member(const MemberName& name, std::string_view url) {
+Result<Member> parse_legacy_member(const MemberName& name, std::string_view url) {
     constexpr std::string_view kApiUrl = "application_name=";
     Member member;
     member.name = name;
@@ -79,6 +80,8 @@ Member parse_legacy_member(const MemberName& name, std::string_view url) {
         for (const auto& option : split(url.substr(query + 1), '&'))
             if (option.starts_with(kApiUrl))
                 member.api_url = percent_decoded(std::string_view(option).substr(kApiUrl.size()));
+    if (!std::ranges::all_of(member.conn_url + member.api_url, [](char c) { return c > ' ' && c < 0x7f; }))
+        return fail(ErrorCode::invalid, "cannot read the member's record: its URL has bytes that no URL has");
     return member;
 }
 

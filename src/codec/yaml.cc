@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <sstream>
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include "base/text.h"
@@ -113,16 +115,49 @@ Error syntax_error(std::string_view yaml, const std::string& source, const YAML:
             fmt::format("{}:{}:{}: cannot read YAML: {}", source, mark.line + 1, mark.column + 1, what)};
 }
 
+// Behind some mistakes yaml-cpp finds empty documents for ever, and LoadAll would take them all.
+class Ignored final : public YAML::EventHandler {
+  public:
+    void OnDocumentStart(const YAML::Mark&) override {}
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+    void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {}
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                    YAML::EmitterStyle::value) override {}
+    void OnMapEnd() override {}
+};
+
+// 0, 1, or 2 for more than one.
+int documents(const std::string& yaml) {
+    std::istringstream stream(yaml);
+    YAML::Parser parser(stream);
+    Ignored ignored;
+    int count = 0;
+    while (count < 2 && parser.HandleNextDocument(ignored)) ++count;
+    return count;
+}
+
 // yaml-cpp takes a quote that is never closed for complete when the file ends with a line end, and would
 // swallow what follows it. Without the line end it notices.
-std::vector<YAML::Node> load(std::string_view yaml) {
+Result<YAML::Node> load(std::string_view yaml, const std::string& source) {
     try {
-        YAML::LoadAll(std::string(yaml.substr(0, yaml.find_last_not_of(" \t\r\n") + 1)));
+        documents(std::string(yaml.substr(0, yaml.find_last_not_of(" \t\r\n") + 1)));
     } catch (const YAML::Exception& error) {
         if (error.msg == YAML::ErrorMsg::EOF_IN_SCALAR)
             throw YAML::ParserException(error.mark, "a quote is never closed");
     }
-    return YAML::LoadAll(std::string(yaml));
+    const std::string text(yaml);
+    switch (documents(text)) {
+        case 0: return YAML::Node();
+        case 1: return YAML::Load(text);
+        default:
+            return fail(ErrorCode::invalid,
+                        fmt::format("{}: cannot read YAML: more than one document", source));
+    }
 }
 
 // yaml-cpp's words, with a hint where wrong indentation is the usual reason.
@@ -180,11 +215,8 @@ Json plain_scalar(std::string_view text) {
 Result<YamlDocument> read_yaml(std::string_view yaml, const std::string& source) {
     YamlDocument document{nullptr, {source, {}}};
     try {
-        auto nodes = load(yaml);
-        if (nodes.size() > 1)
-            return fail(ErrorCode::invalid,
-                        fmt::format("{}: cannot read YAML: more than one document", source));
-        if (!nodes.empty()) document.json = Converter(document.places).convert(nodes.front(), "");
+        PGHERD_TRY(const YAML::Node node, load(yaml, source));
+        document.json = Converter(document.places).convert(node, "");
         return document;
     } catch (const Refused& error) {
         return fail(ErrorCode::invalid,

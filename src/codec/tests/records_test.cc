@@ -215,5 +215,11 @@ TEST(Cluster, SurvivesAnyGarbageInAnyRecord) {
             parse_cluster(Revision(1), {{key, record(text)}});
 }
 
+TEST(Records, ALegacyMemberWithBytesThatNoUrlHasIsRefused) {
+    EXPECT_TRUE(parse_member(MemberName("a"), "postgres://h:5432/p?application_name=http://h:8008"));
+    EXPECT_FALSE(parse_member(MemberName("a"), "postgres://h\x8e:5432/p"));
+    EXPECT_FALSE(parse_member(MemberName("a"), "postgres://h/p?application_name=%ff"));
+}
+
 }  // namespace
 }  // namespace pgherd

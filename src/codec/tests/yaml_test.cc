@@ -96,5 +96,10 @@ TEST(Yaml, ReadsBackWhatItWrites) {
     }
 }
 
+TEST(Yaml, WithStrayCommasAndBracesIsRefusedInFiniteTime) {
+    for (const char* text : {", a: \"b\"}\nc: {d: [1]}\n", "}", "a: 1\n}\n}", "]", ","})
+        EXPECT_FALSE(parse_yaml(text, "stray.yml")) << text;
+}
+
 }  // namespace
 }  // namespace pgherd
