@@ -81,7 +81,8 @@ std::optional<PeerProcess> peer_process(StreamSocket& socket) {
     ucred credentials{};
     socklen_t size = sizeof credentials;
     if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 ||
-        credentials.pid == 0)
+        credentials.uid ==
+            static_cast<uid_t>(-1))  // TCP; the pid is 0 when the peer lives in another namespace
         return std::nullopt;
     return PeerProcess{credentials.pid, credentials.uid, credentials.gid};
 }
