@@ -70,6 +70,7 @@ function(pgherd_module)
   if(checks)
     add_library(${target}_headers OBJECT EXCLUDE_FROM_ALL ${checks})
     target_link_libraries(${target}_headers PRIVATE ${target} pgherd_warnings)
+    target_compile_options(${target}_headers PRIVATE -O0 -g0)  # it only has to compile
     add_dependencies(pgherd_header_checks ${target}_headers)
   endif()
 

@@ -16,7 +16,9 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "codec/section.h"
+#include "supervise/layer_yaml.h"
 #include "workload/render.h"
+#include "workload/render_layer.h"
 
 namespace pgherd::local {
 
@@ -216,8 +218,9 @@ Status Directory::render(const Description& description, const std::string& post
     PGHERD_TRY(cluster.superuser_password, password(path_, "superuser"));
     PGHERD_TRY(cluster.replication_password, password(path_, "replication"));
     PGHERD_TRY(cluster.rest_password, password(path_, "rest"));
-    PGHERD_CHECK(make_directory(sockets()));
+    for (const fs::path& folder : {sockets(), logs(), layers()}) PGHERD_CHECK(make_directory(folder));
     std::string passfile_lines;
+    std::vector<AgentService> agents;
     for (const LocalMember& local : description.members) {
         PGHERD_CHECK(make_directory(member(local.name)));
         MemberSpec spec;
@@ -229,10 +232,16 @@ Status Directory::render(const Description& description, const std::string& post
         spec.socket_dir = sockets().string();
         spec.log_dir = member(local.name).string();
         PGHERD_CHECK(write_file(agent_file(local.name), render_agent_yaml(cluster, spec)));
+        agents.push_back({spec.name, agent_file(local.name).string(), member(local.name).string()});
         for (const std::string& host : {std::string("127.0.0.1"), std::string("localhost")})
             passfile_lines +=
                 fmt::format("{}:{}:*:postgres:{}\n", host, local.port, cluster.superuser_password);
     }
+    std::error_code error;
+    const fs::path program = fs::read_symlink("/proc/self/exe", error);
+    if (error) return fail(fmt::format("cannot find this program's own file: {}", error.message()));
+    PGHERD_CHECK(write_file(layers() / "001-agents.yaml",
+                            supervise::layer_yaml(agents_layer(program.string(), agents))));
     return write_file(passfile(), passfile_lines);
 }
 

@@ -5,9 +5,11 @@
 //     DIR/*.password, pgpass    secrets, readable by the owner alone
 //     DIR/run/                  PostgreSQL's sockets
 //     DIR/up.lock, up.log       the running `up`: a lock with its pid, and what a detached one says
+//     DIR/layers/               what the supervisor in `up` runs; supervisor.socket: its API
 //     DIR/<member>/agent.yml    the agent's configuration, rendered anew by every `up`
 //     DIR/<member>/data/        PostgreSQL's
-//     DIR/<member>/*.log
+//     DIR/<member>/*.log        PostgreSQL's
+//     DIR/log/<member>.log      the agents'
 #pragma once
 
 #include <cstdint>
@@ -52,7 +54,10 @@ class Directory {
     std::filesystem::path sockets() const { return path_ / "run"; }
     std::filesystem::path member(const std::string& name) const { return path_ / name; }
     std::filesystem::path agent_file(const std::string& name) const { return member(name) / "agent.yml"; }
-    std::filesystem::path agent_log(const std::string& name) const { return member(name) / "agent.log"; }
+    std::filesystem::path logs() const { return path_ / "log"; }
+    std::filesystem::path agent_log(const std::string& name) const { return logs() / (name + ".log"); }
+    std::filesystem::path supervisor_socket() const { return path_ / "supervisor.socket"; }
+    std::filesystem::path layers() const { return path_ / "layers"; }
 
     enum class Kind { absent, empty, ours, foreign };
     Kind kind() const;

@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "local/herd.h"
 #include "local/local.h"
-#include "local/supervisor.h"
 
 namespace pgherd::local {
 namespace {
@@ -28,11 +28,11 @@ int run_in_foreground(Plan& plan, const UpOptions& options) {
             fmt::print("{}\n", line);
             std::fflush(stdout);
         });
-    Supervisor supervisor(plan, options.timeout, *display, [](const std::string& why_not) {
+    Herd herd(plan, options.timeout, *display, [](const std::string& why_not) {
         if (!why_not.empty()) fmt::print(stderr, "pgherd up: {}\n(still trying; Ctrl-C stops)\n", why_not);
         return true;
     });
-    return supervisor.run();
+    return herd.run();
 }
 
 // --- detached
@@ -88,7 +88,7 @@ int run_daemon(Plan& plan, const UpOptions& options, Caller& caller) {
         fmt::print("{}\n", line);
         std::fflush(stdout);
     });
-    Supervisor supervisor(plan, options.timeout, *display, [&](const std::string& why_not) {
+    Herd herd(plan, options.timeout, *display, [&](const std::string& why_not) {
         if (!why_not.empty()) {
             caller.tell(kWhyNot, why_not);
             fmt::print(stderr, "{}\n", why_not);
@@ -98,7 +98,7 @@ int run_daemon(Plan& plan, const UpOptions& options, Caller& caller) {
         caller.hang_up();
         return true;
     });
-    int code = supervisor.run();
+    int code = herd.run();
     caller.hang_up();
     return code;
 }

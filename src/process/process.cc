@@ -59,6 +59,7 @@ Status Processes::Core::send(int pid, int target, int number) const {
 }
 
 Processes::Processes(EventLoop& loop, Orphans orphans) : core_(std::make_shared<Core>(loop, orphans)) {
+    std::signal(SIGPIPE, SIG_IGN);
     if (orphans == Orphans::adopt) ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 

@@ -18,6 +18,7 @@ namespace pgherd {
 class Processes {
   public:
     enum class Orphans { ignore, adopt };
+    // This program then ignores SIGPIPE: writing to a child that has ended is an error and not our end.
     explicit Processes(EventLoop& loop, Orphans orphans = Orphans::adopt);
     // Forgets its children; they live on.
     ~Processes();

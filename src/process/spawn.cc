@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -32,6 +33,8 @@ struct Plan {
     const ProcessUser* user;
     bool new_session;
     bool controlling_terminal;
+    int parent_death_signal = 0;
+    pid_t parent = 0;
     std::array<int, 3> streams;
     sigset_t signals;
     volatile Step step = Step::descriptors;
@@ -68,6 +71,11 @@ bool prepare(Plan& plan) {
     if (plan.controlling_terminal && ::ioctl(1, TIOCSCTTY, 0) < 0) return false;
     plan.step = Step::user;
     if (plan.user != nullptr && !become(*plan.user)) return false;
+    // A change of user would forget it.
+    if (plan.parent_death_signal != 0) {
+        ::prctl(PR_SET_PDEATHSIG, plan.parent_death_signal);
+        if (::getppid() != plan.parent) ::_exit(127);
+    }
     plan.step = Step::directory;
     return plan.directory == nullptr || ::chdir(plan.directory) == 0;
 }
@@ -157,6 +165,8 @@ Result<int> spawn(const SpawnOptions& options) {
               .user = options.user && *options.user != own_user() ? &*options.user : nullptr,
               .new_session = options.new_session,
               .controlling_terminal = options.controlling_terminal,
+              .parent_death_signal = options.parent_death_signal,
+              .parent = ::getpid(),
               .streams = {options.standard_input, options.standard_output, options.standard_error},
               .signals = {}};
     ::sigemptyset(&plan.signals);

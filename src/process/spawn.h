@@ -25,6 +25,7 @@ struct SpawnOptions {
     int standard_output = -1;
     int standard_error = -1;
     bool new_session = false;
+    int parent_death_signal = 0;        // that it gets when this process is gone; 0 = none
     bool controlling_terminal = false;  // `standard_output` is a terminal, and becomes the new session's
 };
 

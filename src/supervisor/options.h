@@ -15,6 +15,7 @@ struct Options {
     bool create_directories = false;
     bool hold = false;     // start nothing by itself
     bool verbose = false;  // the services' output also on our own
+    bool end_services_with_us = false;  // they get SIGTERM when the supervisor is gone
     bool persist = true;   // $PEBBLE_PERSIST is not "never"
     std::string copy_once;   // $PEBBLE_COPY_ONCE: fills an empty directory
     std::string http;        // "[host]:port"; empty = none

@@ -196,6 +196,7 @@ Result<int> Services::spawn_process(Entry& entry, const Service& service) {
     options.command = command.words();
     options.environment = daemon_.environment_of(service);
     options.working_dir = service.working_dir;
+    if (daemon_.options().end_services_with_us) options.parent_death_signal = SIGTERM;
     const UserGroup& owner = entry.owner;
     PGHERD_TRY(options.user, resolve_user(owner.user_id, owner.user, owner.group_id, owner.group));
     if (options.user) {
