@@ -1,0 +1,63 @@
+// What the tests of logs, files and commands share: a loop, a directory, conditions to wait for.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "eventloop/loop.h"
+
+namespace pgherd::supervisor {
+
+inline constexpr Duration kLimit = std::chrono::seconds(10);
+
+// A directory that goes with the test.
+class TempDir {
+  public:
+    TempDir() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "pgherd-supervisor-XXXXXX").string();
+        path_ = ::mkdtemp(pattern.data());
+    }
+    ~TempDir() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    const std::string& path() const { return path_; }
+    std::string file(const std::string& name) const { return path_ + "/" + name; }
+
+  private:
+    std::string path_;
+};
+
+inline std::string content_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream content;
+    content << file.rdbuf();
+    return content.str();
+}
+
+inline void write_file(const std::string& path, const std::string& content) {
+    std::ofstream(path, std::ios::binary) << content;
+}
+
+class LoopTest : public ::testing::Test {
+  protected:
+    // Looks again every millisecond, also for what the loop does not see.
+    bool wait_for(const std::function<bool()>& condition, Duration limit = kLimit) {
+        return loop_.run_until(
+            [&] {
+                timer_ = loop_.clock().call_at(loop_.clock().now() + std::chrono::milliseconds(1), [] {});
+                return condition();
+            },
+            limit);
+    }
+    EventLoop loop_;
+    Timer timer_;
+};
+
+}  // namespace pgherd::supervisor
