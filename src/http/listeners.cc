@@ -1,6 +1,8 @@
 #include "http/listeners.h"
 
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -64,13 +66,23 @@ Result<std::vector<StreamAcceptor>> listen_on_tcp(asio::io_context& context, con
     return acceptors;
 }
 
-// A socket of a process that has ended stays in the file system, and refuses.
-bool somebody_answers(const std::string& path) {
+bool accepts(const std::string& path) {
     asio::io_context context;
     asio::local::stream_protocol::socket probe(context);
     error_code error;
     probe.connect(asio::local::stream_protocol::endpoint(path), error);
     return !error || error == asio::error::would_block || error == asio::error::try_again;
+}
+
+// A socket of a process that has ended stays in the file system, and refuses; but not at once, when the
+// process was killed while it started a child, which has the socket too until it runs its program.
+bool somebody_answers(const std::string& path) {
+    constexpr int kTries = 20;
+    for (int left = kTries; accepts(path); --left) {
+        if (left == 0) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return false;
 }
 
 Result<StreamAcceptor> listen_on_path(asio::io_context& context, const std::string& path, unsigned mode) {
