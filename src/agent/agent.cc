@@ -77,6 +77,8 @@ void Agent::Impl::step() {
             perform(action, decision);
         }
     lease_.tick(renew);
+    if (questions_.confirmed_until() > ports_.clock.now() && !state_.paused())
+        lease_.extend(questions_.confirmed_until());
     state_.decision = std::move(decision);
     observe();  // what the actions have begun
     requests_.step();
@@ -105,7 +107,8 @@ void Agent::Impl::observe() {
                            lease_.id().value() != 0 && seen.cluster->initialize_lease == lease_.id();
     seen.lock_valid_until = lease_.valid_until();
     seen.lock_lost = lease_.lost();
-    seen.failsafe_valid_until = questions_.confirmed_until();
+    seen.watchdog_usable = lease_.enforced();
+    seen.failsafe_valid_until = std::min(questions_.confirmed_until(), lease_.extended_until());
     seen.failsafe_round_failed = questions_.failsafe_failed();
     seen.failsafe_leader = requests_.failsafe_leader();
     seen.failsafe_leader_until = requests_.failsafe_leader_until();

@@ -155,6 +155,7 @@ void Lease::arm(Instant until) {
         return;
     }
     postgres_.arm(until, scope_.guard([this, until](Status confirmed) {
+        refused_ = confirmed ? Instant{} : clock_.now();
         if (confirmed)
             armed_until_ = until;
         else
@@ -228,7 +229,13 @@ void Lease::revoke(Then done) {
 }
 
 void Lease::extend(Instant until) {
-    postgres_.arm(until, [](Status) {});
+    until -= fence_margin(ttl_);
+    if (until <= std::max(extending_, armed_until_)) return;
+    extending_ = until;
+    postgres_.arm(until, scope_.guard([this, until](Status confirmed) {
+        if (confirmed) extended_until_ = until;
+        changed_();
+    }));
 }
 
 }  // namespace pgherd::agent

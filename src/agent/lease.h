@@ -38,8 +38,10 @@ class Lease {
     void release();
     // Ends the lease with all its records; for the end of the agent.
     void revoke(Then done);
-    // A store outage, and all members confirm this leader: the guard may wait until then.
+    // A store outage, and all members have confirmed this leader: the guard shall wait until then.
     void extend(Instant until);
+    // … and until when it has said it will.
+    Instant extended_until() const { return extended_until_; }
 
     LeaseId id() const { return id_; }
     // When the next renewal or grant is due.
@@ -50,6 +52,8 @@ class Lease {
     Instant valid_until() const { return holds() && mirror_.watched() >= taken_ ? armed_until_ : Instant{}; }
     // Until when what hangs on the lease is ours, with the guard's margin taken off.
     Instant end() const { return valid_until_ - fence_margin(ttl_); }
+    // The guard has not refused a deadline for a while.
+    bool enforced() const { return refused_ == Instant{} || clock_.now() - refused_ > ttl_; }
     // The store has said that the lock is not ours.
     bool lost() const;
 
@@ -87,6 +91,9 @@ class Lease {
     Instant valid_until_;  // of the lease, by our clock
     Instant armed_until_;  // what the guard has confirmed
     Instant asked_until_;  // … and what it was last asked for
+    Instant extending_;    // the end of the latest extension that was asked for
+    Instant extended_until_;
+    Instant refused_;  // when it last refused
     Instant last_sent_;
     bool calling_ = false;
     Scope scope_;

@@ -15,10 +15,11 @@ void Questions::ask_peers(const ClusterView& view, const std::vector<MemberName>
     std::uint64_t number = ++round_number_;
     for (const MemberName& name : members) {
         const Member* member = view.member(name);
-        if (!member) continue;
+        auto listed = view.failsafe.find(name);
+        if (!member && listed == view.failsafe.end()) continue;
         round_.answers[name] = {};
         ++outstanding_;
-        peers_.ask(member->api_url, clock_.now() + limit,
+        peers_.ask(member ? member->api_url : listed->second, clock_.now() + limit,
                    scope_.guard([this, number, name](Result<PeerStatus> result) {
                        answered(number, name, std::move(result));
                    }));

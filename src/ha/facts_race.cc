@@ -68,6 +68,21 @@ void compare_with(Facts& f, const MemberName& name, const PeerAnswer& answer) {
         race.preferred = name;
 }
 
+// A leader without the store asks the members of its list to confirm it, and is one of them. Its record in
+// the store has ended with its lease: who has one and is no primary in it, or says so when asked, does not
+// lead.
+void judge_failsafe(Facts& f) {
+    const auto& list = f.view.failsafe;
+    if (!f.seen.config.failsafe_mode || list.empty() || list.contains(f.self())) return;
+    for (const auto& [name, url] : list) {
+        const Member* member = f.view.member(name);
+        auto answer = f.seen.peers.answers.find(name);
+        bool says_so = f.race.recent && answer != f.seen.peers.answers.end() && answer->second.reachable &&
+                       answer->second.in_recovery;
+        if (!says_so && (!member || member->role == Role::primary)) f.race.failsafe_forbids = true;
+    }
+}
+
 bool by_quorum(const Facts& f) {
     return f.view.sync.quorum > 0 || f.seen.config.synchronous_mode == SynchronousMode::quorum;
 }
@@ -94,8 +109,6 @@ void judge_self(Facts& f) {
                     bytes_between(f.position.lsn, *last) > std::uint64_t(config.maximum_lag_on_failover);
     if (!f.view.history.empty() && (config.check_timeline || f.primary))
         race.timeline_too_low = f.position.timeline.value <= f.view.history.back().timeline.value;
-    race.failsafe_forbids =
-        config.failsafe_mode && !f.view.failsafe.empty() && !f.view.failsafe.contains(f.self());
     bool asked_to_leave =
         f.view.failover && f.view.failover->leader == f.self() && !f.view.failover->scheduled_at;
     bool handing_over = f.memory.handing_over_to && !f.memory.handover_timed_out;
@@ -123,6 +136,7 @@ void derive_race(Facts& f) {
     choose_others(f);
     judge_round(f);
     judge_self(f);
+    judge_failsafe(f);
     for (const auto& [name, answer] : f.seen.peers.answers)
         if (f.race.recent && name != f.self()) compare_with(f, name, answer);
     count_votes(f);

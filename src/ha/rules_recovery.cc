@@ -18,6 +18,12 @@ bool may_start_in_place(const Facts& f) {
 }
 
 constexpr Rule kOwnLock[] = {
+    {"guard-refuses",
+     "The lock is recorded as ours, but the guard does not take its deadline (a watchdog is required and "
+     "missing, say): give the lock back.",
+     "Patroni 4.6 U3, DESIGN 2", false,
+     [](const Facts& f) { return !f.lock_held && !f.seen.watchdog_usable && !f.may_write; }, release_lock},
+
     {"own-lock-not-confirmed",
      "The lock is recorded as ours, but no renewal has confirmed that it still is: renew it, and do nothing "
      "that needs it.",

@@ -60,12 +60,16 @@ constexpr Rule kRace[] = {
      },
      [](const Facts& f, Decision& d) { wake_at(d, *f.memory.pre_promote_failed + f.seen.config.ttl); }},
 
-    {"watchdog-unusable", "A watchdog is required and cannot be used.", "Patroni 4.6 H7", true,
-     [](const Facts& f) { return !f.seen.watchdog_usable; }, stay_out},
+    {"watchdog-unusable",
+     "The guard has refused to enforce a lock here (a watchdog is required and missing, say): a lock taken "
+     "here "
+     "would help nobody.",
+     "Patroni 4.6 H7", false, [](const Facts& f) { return !f.seen.watchdog_usable; }, stay_out},
 
     {"failsafe-forbids",
-     "This member is not in the leader's failsafe list: it was not there when that leader wrote it.",
-     "Patroni 4.6 H8", true, [](const Facts& f) { return f.race.failsafe_forbids; }, stay_out},
+     "This member is not in the last leader's failsafe list, and a member of that list, which may lead on "
+     "without the store, has not been heard.",
+     "Patroni 4.6 H8", true, [](const Facts& f) { return f.race.failsafe_forbids; }, stay_out_for_now},
 
     {"stands-back-after-handover", "This member has handed over: the candidate goes first for a while.",
      "Patroni 4.8", false, [](const Facts& f) { return f.race.stands_back; },
