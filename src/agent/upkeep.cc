@@ -50,6 +50,10 @@ void Agent::Impl::configure_postgres() {
 }
 
 void Agent::Impl::maintain() {
+    const auto& pg = instance_.state();
+    if (pg.unregistered && mirror_.view() && mirror_.view()->initialize &&
+        mirror_.view()->initialize == pg.system_id)
+        ports_.postgres.registered();
     if (instance_.running() || !instance_.state().running()) return;
     if (reload_due_) {
         reload_due_ = false;

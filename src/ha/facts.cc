@@ -69,6 +69,7 @@ void derive_postgres(Facts& f) {
     else if (pg.control && pg.control->system_id.value() != 0)
         f.system_id = pg.control->system_id;
     f.wrong_system = f.data_valid && f.system_id && f.view.initialize && *f.view.initialize != *f.system_id;
+    f.registered = f.system_id && f.view.initialize && *f.view.initialize == *f.system_id;
 }
 
 void derive_recovery(Facts& f) {

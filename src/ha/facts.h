@@ -5,6 +5,7 @@
 // one condition. The memory in here is already brought up to date with what was seen (facts_memory.cc).
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,8 +40,8 @@ struct RaceFacts {
     bool synchronous_set_allows = true;   // synchronous mode: only members of `sync` may take over
     bool lags = false;  // behind what the last leader wrote by more than maximum_lag_on_failover
     bool timeline_too_low = false;
-    bool failsafe_forbids = false;
-    bool stands_back = false;  // has handed over, and the candidate's chance is not over
+    bool failsafe_forbids = false;  // a leader that we would not know of may go on in failsafe mode
+    bool stands_back = false;       // has handed over, and the candidate's chance is not over
 };
 
 // `failover`: the wish of an operator.
@@ -75,7 +76,7 @@ struct Facts {
     const Observation& seen;
     const ClusterView& view;  // an empty one when the store was never read
     Memory memory;
-    std::string_view without;  // the safety rule that is switched off
+    std::string_view without;  // the safety rules that are switched off, with commas between
     Instant now;
 
     // --- the store and the lock
@@ -110,6 +111,7 @@ struct Facts {
     WalPosition position;         // of the running instance
     std::optional<SystemId> system_id;
     bool wrong_system = false;  // not that of this cluster
+    bool registered = false;    // that of this cluster
     bool backed_off = false;
     std::optional<Instant> start_deadline;  // crash recovery in place must be over by then
     bool start_expired = false;
@@ -129,7 +131,14 @@ struct Facts {
     RequestFacts request;
     RejoinFacts rejoin;
 
-    bool off(std::string_view rule) const { return without == rule; }
+    bool off(std::string_view rule) const {
+        for (std::string_view left = without; !left.empty();) {
+            const auto comma = std::min(left.find(','), left.size());
+            if (left.substr(0, comma) == rule) return true;
+            left.remove_prefix(std::min(comma + 1, left.size()));
+        }
+        return false;
+    }
     const MemberName& self() const { return seen.self.name; }
 };
 

@@ -26,6 +26,12 @@ void count_clone(const FinishedOperation& finished, Memory& m) {
     if (!finished.ok) m.retry_after = finished.at + back_off(m.failed_clones, 5s, 300s);
 }
 
+void count_bootstrap(const FinishedOperation& finished, Memory& m) {
+    m.failed_bootstraps = finished.ok ? 0 : m.failed_bootstraps + 1;
+    m.retry_after.reset();
+    if (!finished.ok) m.retry_after = finished.at + back_off(m.failed_bootstraps, 1s, 30s);
+}
+
 void count_promotion(const FinishedOperation& finished, Memory& m) {
     m.pre_promote_failed.reset();
     if (finished.ok)
@@ -66,7 +72,7 @@ void note_finished(Facts& f) {
             if (finished->ok) m.checkpoint_due = false;
             return count_other(*finished, m);
         case Operation::follow: return count_other(*finished, m);
-        case Operation::bootstrap:
+        case Operation::bootstrap: return count_bootstrap(*finished, m);
         case Operation::stop:
         case Operation::reload: return;
     }
@@ -86,8 +92,8 @@ void note_role(Facts& f) {
     if (f.standby || (f.down && !f.data_valid)) m.was_primary = false;
     if (f.another_leads) m.checkpoint_due = false;
     // From then on it is a cluster like any other, whatever becomes of its first primary.
-    bool registered = f.view.initialize && f.view.initialize == f.system_id;
-    if (f.lock_recorded || (f.down && registered) || (f.another_leads && !f.wrong_system))
+    if (f.seen.pg.unregistered) m.bootstrapping = true;
+    if (f.lock_recorded || (f.down && f.registered) || (f.another_leads && !f.wrong_system))
         m.bootstrapping = false;
     if (f.primary) m.failed_starts = 0;
     if (f.paused)

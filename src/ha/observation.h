@@ -127,7 +127,7 @@ struct Observation {
     // The member whose address is in the configured primary_conninfo; empty name = it follows nobody; absent
     // = an address that no member of the store has.
     std::optional<MemberName> following;
-    bool watchdog_usable = true;  // false: required, but not there
+    bool watchdog_usable = true;  // false: the guard has refused to enforce a lock here, not long ago
     bool sync_uncertain =
         false;  // a write of `sync` has an unknown outcome, and the record is as it was before
     std::optional<Lsn> sync_noted_lsn;  // WAL position when synchronous_standby_names last took effect
@@ -150,6 +150,7 @@ struct Memory {
     bool unfit = false;  // PostgreSQL ran here as the primary and could not serve: another member shall lead
     int failed_starts = 0;  // in a row
     int failed_clones = 0;
+    int failed_bootstraps = 0;
     std::optional<Instant> retry_after;  // back-off after failures
     std::optional<Instant> unlocked_since;
     Revision claim_used;  // the claim of a timeline that the latest promotion here has begun with
@@ -157,7 +158,6 @@ struct Memory {
     std::optional<MemberName> handing_over_to;  // a planned switchover is under way; empty name = anybody
     std::optional<Instant> handover_released;   // the lock was released for it
     bool handover_timed_out = false;
-    bool on_start_called = false;
     bool checkpoint_due = false;  // after a promotion: standbys wait for it before they rewind
     bool resumed = true;          // not paused the last time
     bool led = false;  // held the lock, without a break, since PostgreSQL last ran as a primary here

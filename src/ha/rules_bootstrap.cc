@@ -19,7 +19,22 @@ bool not_initialized(const Facts& f) {
 }
 
 // The race of a new cluster is won, and PostgreSQL has not failed since.
+constexpr int kBootstrapAttempts = 3;
+
 constexpr Rule kBootstrap[] = {
+    {"bootstrap-interrupted",
+     "The server of the new cluster was killed while the cluster was made: let others try, and try again "
+     "after a while (three times at most).",
+     "DESIGN 3.6", false,
+     [](const Facts& f) {
+         return f.down && !f.standby_cluster && failed_bootstrap(f) && f.seen.pg.crashed &&
+                f.memory.failed_bootstraps < kBootstrapAttempts;
+     },
+     [](const Facts& f, Decision& d) {
+         d.memory.bootstrapping = false;
+         if (f.seen.initialize_mine) act(d, DropInitialize{});
+     }},
+
     {"bootstrap-failed", "The new cluster could not be initialized: let others try, and end.", "Patroni 4.5",
      false, [](const Facts& f) { return f.down && !f.standby_cluster && failed_bootstrap(f); },
      [](const Facts& f, Decision& d) {
@@ -31,13 +46,17 @@ constexpr Rule kBootstrap[] = {
      "What was initialized here was never registered, and another member has made the cluster meanwhile: "
      "move it aside.",
      "DESIGN 3.6", false,
-     [](const Facts& f) {
-         return f.memory.bootstrapping && f.down && f.wrong_system && !f.paused && !f.backed_off;
-     },
-     [](const Facts&, Decision& d) { act(d, Quarantine{}); }},
+     [](const Facts& f) { return f.memory.bootstrapping && f.wrong_system && !f.paused && !f.backed_off; },
+     [](const Facts& f, Decision& d) {
+         if (f.down)
+             act(d, Quarantine{});
+         else
+             act(d, Stop{StopKind::immediate});
+     }},
 
     {"new-cluster-takes-the-lock", "The new cluster's primary runs: record its system id and take the lock.",
-     "Patroni 4.5", false, [](const Facts& f) { return f.primary && f.unlocked && f.system_id; },
+     "Patroni 4.5", false,
+     [](const Facts& f) { return f.primary && f.unlocked && f.system_id && !f.wrong_system; },
      [](const Facts& f, Decision& d) {
          act(d, RenewLock{});
          if (!f.view.initialize) act(d, WriteInitialize{*f.system_id});
@@ -97,6 +116,16 @@ constexpr Rule kData[] = {
          keep_lock(f, d);
          act(d, Quarantine{});
      }},
+
+    {"stop-a-half-made-server",
+     "PostgreSQL runs in a directory whose initialization was interrupted: stop it, so that it can be "
+     "cleared.",
+     "DESIGN 3.6", false,
+     [](const Facts& f) {
+         return f.seen.pg.data == DataDirectory::incomplete && !f.down && !f.memory.bootstrapping &&
+                !f.paused;
+     },
+     [](const Facts&, Decision& d) { act(d, Stop{StopKind::immediate}); }},
 
     {"clone", "Another member leads and there is no data here: clone.", "Patroni 4.5", false,
      [](const Facts& f) { return absent(f) && f.another_leads && f.rejoin.source_ready; },

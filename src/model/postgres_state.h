@@ -91,6 +91,8 @@ struct PostgresState {
     DataDirectory data = DataDirectory::absent;
     std::optional<ControlData> control;  // of a stopped instance, or when last read
     Postmaster postmaster = Postmaster::stopped;
+    // A bootstrap of ours made it, and nobody has said yet that the store knows its cluster.
+    bool unregistered = false;
     bool crashed = false;  // it ended without being told to
     bool ours = false;     // the guard is its parent (false for an adopted one)
     // From here on: answers of the running server; absent when it does not answer.

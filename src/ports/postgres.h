@@ -87,8 +87,10 @@ class Postgres {
     // settings; does not touch the server (reload, restart do).
     virtual void configure(const InstanceConfig& config) = 0;
     // initdb (or the user's method), start as primary, users, post_bootstrap. Leaves a running primary, or,
-    // on failure, a stopped instance whose directory was moved aside.
+    // on failure, a stopped instance whose directory was moved aside. What it leaves is `unregistered`, also
+    // after a restart of the brain, until `registered` is called.
     virtual void bootstrap(Progress progress, Done<void> done) = 0;
+    virtual void registered() {}
     // Fills an absent or incomplete directory from `source`; leaves it stopped, as a standby.
     virtual void clone(const Upstream& source, Progress progress, Done<void> done) = 0;
     // Done when the server accepts connections, or failed to within `timeout` (it may still come up).

@@ -172,7 +172,14 @@ Async<void> Instance::bring_up_new_cluster() {
     custom_recovery_.clear();
     PGHERD_CO_CHECK(co_await create_users());
     PGHERD_CO_CHECK(co_await run_post_bootstrap());
+    PGHERD_CO_CHECK(write_file(identity_, unregistered_path(data_dir()),
+                               "a new cluster that the store does not know yet\n"));
     co_return clear_journal(data_dir());
+}
+
+void Instance::registered() {
+    if (const auto removed = remove_file(unregistered_path(data_dir())); !removed)
+        log_.warning("postgres-registered", removed.error().message);
 }
 
 Async<void> Instance::bootstrap(Progress progress) {

@@ -81,6 +81,10 @@ std::string journal_path(const std::string& data_dir) {
     return data_dir + ".pgherd";
 }
 
+std::string unregistered_path(const std::string& data_dir) {
+    return data_dir + ".pgherd-unregistered";
+}
+
 Status write_journal(const Identity& identity, const std::string& data_dir, const std::string& operation) {
     return write_file(identity, journal_path(data_dir),
                       operation + " under way: the data directory is incomplete\n");
@@ -115,6 +119,7 @@ Status move_aside(const std::string& data_dir) {
         if (::rename(data_dir.c_str(), aside.c_str()) != 0)
             return fail(fmt::format("cannot move {} to {}: {}", data_dir, aside, std::strerror(errno)));
     }
+    PGHERD_CHECK(remove_file(unregistered_path(data_dir)));
     return clear_journal(data_dir);
 }
 

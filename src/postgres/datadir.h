@@ -26,9 +26,13 @@ std::string journal_path(const std::string& data_dir);
 Status write_journal(const Identity& identity, const std::string& data_dir, const std::string& operation);
 Status clear_journal(const std::string& data_dir);
 
+// A file beside the data directory, too, from the end of a bootstrap until its cluster is registered.
+std::string unregistered_path(const std::string& data_dir);
+
 // Removes what is in an incomplete directory, the directory itself stays.
 Status clear_incomplete(const std::string& data_dir);
-// Renames it to <data_dir>.failed; an older one of that name is removed. Clears the journal.
+// Renames it to <data_dir>.failed; an older one of that name is removed. Clears the journal and the
+// mark of an unregistered cluster.
 Status move_aside(const std::string& data_dir);
 
 // postmaster.pid

@@ -40,6 +40,8 @@ class Instance {
     Tasks& tasks() { return tasks_; }
     void on_event(Postgres::Events events) { events_ = std::move(events); }
     void reconfigure(AgentConfig config);
+    // The store knows the cluster that a bootstrap made here.
+    void registered();
     void ready() { static_cast<void>(guard_.client().ready()); }
 
     // observe.cc

@@ -83,6 +83,9 @@ void LocalPostgres::disarm(Done<void> done) {
 void LocalPostgres::bootstrap(Progress progress, Done<void> done) {
     run(instance_, instance_->bootstrap(std::move(progress)), std::move(done));
 }
+void LocalPostgres::registered() {
+    instance_->registered();
+}
 void LocalPostgres::clone(const Upstream& source, Progress progress, Done<void> done) {
     run(instance_, instance_->clone(source, std::move(progress)), std::move(done));
 }

@@ -39,6 +39,7 @@ class LocalPostgres final : public Postgres {
     void disarm(Done<void> done) override;
     void configure(const InstanceConfig& config) override;
     void bootstrap(Progress progress, Done<void> done) override;
+    void registered() override;
     void clone(const Upstream& source, Progress progress, Done<void> done) override;
     void start(const StartSpec& spec, Duration timeout, Done<void> done) override;
     void stop(StopMode mode, bool checkpoint, Instant deadline, Then safepoint, Done<void> done) override;

@@ -48,6 +48,7 @@ Async<PostgresState> Instance::observe(Instant deadline) {
     state.data = inspect(data_dir());
     state.postmaster = postmaster_state();
     state.ours = !gone() && !guard_.status().adopted;
+    state.unregistered = exists(unregistered_path(data_dir()));
     state.standby_configured = exists(data_dir() + "/standby.signal");
     if (state.postmaster == Postmaster::stopped && state.data == DataDirectory::valid) {
         const auto control = co_await read_control();

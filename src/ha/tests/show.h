@@ -113,6 +113,7 @@ inline std::map<std::string, std::string> show_fields(const Memory& m) {
             {"unfit", show(m.unfit)},
             {"failed_starts", show(m.failed_starts)},
             {"failed_clones", show(m.failed_clones)},
+            {"failed_bootstraps", show(m.failed_bootstraps)},
             {"retry_after", show(m.retry_after)},
             {"unlocked_since", show(m.unlocked_since)},
             {"claim_used", show(m.claim_used)},

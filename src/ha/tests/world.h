@@ -277,6 +277,7 @@ inline void set_postgres(World& w, const std::vector<std::string>& words) {
                 if (v != "unknown") set_control(pg.control.emplace(), v);
             }},
            {"crashed", [&](auto&) { pg.crashed = true; }},
+           {"unregistered", [&](auto&) { pg.unregistered = true; }},
            {"standby_signal", [&](auto&) { pg.standby_configured = true; }},
            {"checkpoint",
             [&](auto& v) {
@@ -399,6 +400,7 @@ inline void set_memory(World& w, const std::vector<std::string>& words) {
                 m.finished_seen = at(99);
             }},
            {"failed_clones", [&](auto& v) { m.failed_clones = std::stoi(v); }},
+           {"failed_bootstraps", [&](auto& v) { m.failed_bootstraps = std::stoi(v); }},
            {"retry",
             [&](auto& v) {
                 m.retry_after = instant(v);
