@@ -91,6 +91,9 @@ void Faults::heal() {
         machine->power_on();
         machine->continue_brain();
         machine->set_wall_error({});
+        machine->server().refuse_deadlines(false);
+        if (machine->server().needs_an_operator())
+            machine->change_disk([](Server& server) { server.repair_disk(); });
     }
 }
 

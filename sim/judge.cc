@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "codec/dynamic_config.h"
 #include "codec/json.h"
 #include "codec/records.h"
@@ -20,6 +21,8 @@ constexpr std::string_view kPromote = "nobody promotes without the lease";
 constexpr std::string_view kNothingLost = "an acknowledged commit is in the history of every later leader";
 constexpr std::string_view kBestCandidate = "a leader has what a healthy candidate has";
 constexpr std::string_view kTimelineOnce = "no timeline is created twice";
+constexpr std::string_view kOneSystem = "who leads has the data of this cluster";
+constexpr std::string_view kFence = "a primary whose agent is well stops before the guard has to kill it";
 constexpr std::string_view kNoExit = "an agent gives up only when an operator is needed";
 
 std::optional<int> member_number(std::string_view name) {
@@ -70,6 +73,8 @@ void Judge::seen(const Snapshot& snapshot) {
                 sync_mode_ = parsed->synchronous_mode != SynchronousMode::off;
             }
     }
+    if (const auto* initialize = value("initialize"))
+        if (const auto id = parse_uint(*initialize)) cluster_id_ = SystemId{*id};
     const auto* failover = value("failover");
     if (request_pending_ && failover == nullptr) request_gone_ = clock_.now();
     request_pending_ = failover != nullptr;
@@ -95,7 +100,7 @@ void Judge::seen(const Snapshot& snapshot) {
     leader_ = leader;
     trace_.note(Trace::kNobody, "leader record", leader ? static_cast<std::uint64_t>(*leader) + 1 : 0,
                 [&] { return name == nullptr ? "none" : *name; });
-    if (!before || paused() || failsafe_) return;
+    if (!before || paused() || failsafe_ || before == robbed_) return;
     const Server& old = *servers_[static_cast<std::size_t>(*before)];
     if (old.writable())
         violation(kLease, fmt::format("{} takes writes, and its leader record is gone", old.name()));
@@ -113,6 +118,8 @@ void Judge::check_alone(const Server& server) {
 
 void Judge::opened(Server& server) {
     check_alone(server);
+    if (cluster_id_ && leader_ == server.member() && server.disk().system_id != *cluster_id_)
+        violation(kOneSystem, fmt::format("{} leads with the data of another cluster", server.name()));
     // A forced failover may lose commits.
     const bool forced = forced_candidate_ == server.name() &&
                         (request_pending_ || clock_.now() - request_gone_ < seconds(10));
@@ -162,7 +169,9 @@ void Judge::acknowledged(Server& server, std::size_t place, int client, bool wai
     const auto& record = server.disk().wal[place];
     if (record.value == 0) return;
     check_alone(server);
-    const bool promised = promise_ != 0 && sync_.leader == MemberName(server.name());
+    // Also before the new leader has made the record its own: who else is in it could lead next.
+    const bool promised =
+        promise_ != 0 && (sync_.leader == MemberName(server.name()) || leader_ == server.member());
     acknowledgements_.push_back({record.id, place, clock_.now(), server.member(), promised ? promise_ : 0});
     trace_.note(server.member(), "acknowledged", record.value, [&] {
         return fmt::format("{}{}{}", record.value, waited ? " after a standby" : "",
@@ -185,13 +194,33 @@ void Judge::new_timeline(Server& server, Timeline timeline) {
 }
 
 void Judge::promoting(Server& server) {
-    if (paused()) return;
-    if (leader_ != server.member())
+    if (!paused() && leader_ != server.member())
         violation(kPromote, fmt::format("{} promotes while the leader record says {}", server.name(),
                                         leader_ ? fmt::format("m{}", *leader_ + 1) : "none"));
+    if (on_promoting) on_promoting(server.member());
+}
+
+void Judge::fenced(Server& server) {
+    const bool well = could_stop && could_stop(server.member());
+    if (paused() || !well || leader_ != server.member() || !server.writable() ||
+        server.process() != Server::Process::running)
+        return;
+    violation(kFence, server.name() + " has let its lease run out");
+}
+
+// The agent hears of it within a moment.
+void Judge::lock_deleted(bool heard) {
+    robbed_ = leader_;
+    clock_.after(seconds(1), [this, heard, robbed = robbed_] {
+        robbed_.reset();
+        if (heard && robbed && leader_ != robbed && servers_[static_cast<std::size_t>(*robbed)]->writable())
+            violation(kLease, fmt::format("m{} takes writes a second after its leader record was deleted",
+                                          *robbed + 1));
+    });
 }
 
 void Judge::exited(int member, const std::string& why) {
+    if (servers_[static_cast<std::size_t>(member)]->disk().misplaced) return;
     violation(kNoExit, fmt::format("m{} exits: {}", member + 1, why));
 }
 

@@ -36,12 +36,15 @@ class Judge final : public Witness {
     void lost_connection(Server& server, int client) override;
     void new_timeline(Server& server, Timeline timeline) override;
     void promoting(Server& server) override;
+    void fenced(Server& server) override;
     void violation(std::string_view invariant, std::string what) override;
 
     // --- what the faults tell: until `calm` nobody may conclude anything from a member's silence
     void disturbed(int member) { calm_since_[static_cast<std::size_t>(member)] = Instant::max(); }
     void calm(int member) { calm_since_[static_cast<std::size_t>(member)] = clock_.now(); }
     void exited(int member, const std::string& why);
+    // Somebody deletes the leader record by hand, and its leader can hear of it.
+    void lock_deleted(bool heard);
     // At the end of the run, when all is well: the leader's history has everything that was promised.
     void check_at_rest(const Server& leader);
 
@@ -53,6 +56,8 @@ class Judge final : public Witness {
     std::uint64_t lost_count() const { return lost_; }  // excused ones
     Instant last_acknowledged(int client) const;
     std::function<void(int client, bool)> on_client;  // a client's commit has ended
+    std::function<void(int member)> on_promoting;
+    std::function<bool(int member)> could_stop;  // its brain has been well for longer than a lease
 
   private:
     struct Acknowledged {
@@ -78,6 +83,8 @@ class Judge final : public Witness {
     std::map<int, Instant> last_acknowledged_;
     std::map<std::uint32_t, int> timelines_;
     std::optional<int> leader_;
+    std::optional<int> robbed_;           // of its leader record
+    std::optional<SystemId> cluster_id_;  // of the cluster, as the store says
     SyncRecord sync_;
     std::string sync_text_, config_text_;
     bool pause_ = false;

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "ha/decision.h"
+#include "sim/mutations.h"
 #include "sim/run.h"
 
 namespace {
@@ -30,7 +31,9 @@ struct Arguments {
     bool trace = false;
     bool mutations = false;
     bool keep_going = false;
+    bool remember = false;
     std::string without;
+    std::string scenario;
 };
 
 RunOptions options_of(const Arguments& arguments, std::uint64_t seed) {
@@ -176,23 +179,28 @@ int run_many(const Arguments& arguments) {
     return totals.violations == 0 ? 0 : 1;
 }
 
-int run_mutations(Arguments arguments) {
-    fmt::print("{:<44} {:>6}  {}\n", "rule switched off", "seed", "what it broke");
-    int missed = 0;
-    for (const auto& rule : ha::rules()) {
-        if (!rule.safety || (!arguments.without.empty() && rule.name != arguments.without)) continue;
-        Arguments one = arguments;
-        one.without = rule.name;
-        std::optional<Violation> caught;
-        std::uint64_t seed = arguments.first;
-        for (; seed < arguments.first + arguments.seeds && !caught; ++seed)
-            caught = run(options_of(one, seed)).violation;
-        fmt::print("{:<44} {:>6}  {}\n", rule.name, caught ? std::to_string(seed - 1) : "-",
-                   caught ? caught->invariant : "NOT FOUND");
-        std::fflush(stdout);
-        missed += caught ? 0 : 1;
+int run_scenarios(const Arguments& arguments) {
+    const std::string directory = PGHERD_SIM_DIR "/scenarios";
+    auto names = scenario_names(directory);
+    if (arguments.scenario != "all") names = {arguments.scenario};
+    int broken = 0;
+    for (const auto& name : names) {
+        auto scenario = read_scenario(directory, name);
+        if (!scenario) {
+            fmt::print(stderr, "{}\n", scenario.error().message);
+            return 1;
+        }
+        RunOptions options;
+        options.scenario = std::make_shared<Scenario>(*std::move(scenario));
+        options.without = arguments.without;
+        if (arguments.trace) options.reading = Trace::Reading::everything;
+        const auto result = run(options);
+        fmt::print("scenario {}: {}\n", name,
+                   result.violation ? result.violation->invariant + ": " + result.violation->what
+                                    : "at rest after " + to_text(result.to_rest));
+        broken += result.violation ? 1 : 0;
     }
-    return missed == 0 ? 0 : 1;
+    return broken == 0 ? 0 : 1;
 }
 
 }  // namespace
@@ -207,12 +215,19 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(0, 5));
     app.add_option("--seconds", arguments.seconds, "how long faults strike")->capture_default_str();
     app.add_option("--jobs", arguments.jobs, "threads")->capture_default_str();
-    app.add_option("--without", arguments.without, "decide as if this safety rule did not exist");
+    app.add_option(
+        "--without", arguments.without,
+        "decide as if these safety rules did not exist (commas between; \"guard\" is its deadline)");
+    app.add_option("--scenario", arguments.scenario, "run sim/scenarios/NAME.txt, or all of them");
     app.add_flag("--trace", arguments.trace, "with --seed: print every event");
     app.add_flag("--mutations", arguments.mutations,
-                 "switch every safety rule off in turn and look for a seed that notices");
+                 "switch every safety rule off in turn and look for a scenario or a seed that notices");
+    app.add_flag("--remember", arguments.remember, "with --mutations: write sim/mutations.txt anew");
     app.add_flag("--keep-going", arguments.keep_going, "do not stop at the first violation");
     CLI11_PARSE(app, argc, argv);
-    if (arguments.mutations) return run_mutations(arguments);
+    if (!arguments.scenario.empty()) return run_scenarios(arguments);
+    if (arguments.mutations)
+        return run_mutations({PGHERD_SIM_DIR, arguments.without, arguments.first,
+                              app.count("--seeds") == 0 ? 300 : arguments.seeds, arguments.remember});
     return arguments.seed != 0 ? run_one(arguments) : run_many(arguments);
 }

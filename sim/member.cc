@@ -82,8 +82,13 @@ bool Member::thinking() const {
     return brain_ && brain_->gate->alive() && !brain_->gate->stopped();
 }
 
+Duration Member::thinking_for() const {
+    return thinking() ? world_.clock.now() - thinking_since_ : Duration{};
+}
+
 void Member::start_brain() {
     if (brain_ || !on_ || !server_.guard_alive()) return;
+    thinking_since_ = world_.clock.now();
     world_.trace.note(number_, "brain starts");
     brain_ = std::make_unique<Brain>(world_, server_, wall_error_, settings_.members, rest_);
     store_.serve(brain_->gate);
@@ -133,6 +138,7 @@ void Member::stop_brain() {
 void Member::continue_brain() {
     if (!brain_ || !brain_->gate->stopped()) return;
     world_.trace.note(number_, "brain goes on");
+    thinking_since_ = world_.clock.now();
     brain_->gate->go_on();
 }
 
@@ -146,6 +152,14 @@ void Member::kill_guard() {
         if (life != life_ || !on_) return;
         server_.guard_started();
         start_brain();
+    });
+}
+
+void Member::change_disk(std::function<void(Server&)> change) {
+    if (!on_ || !server_.guard_alive()) return;
+    kill_guard();
+    world_.clock.after(milliseconds(100), [this, change = std::move(change)] {
+        if (server_.process() == Server::Process::stopped) change(server_);
     });
 }
 

@@ -33,13 +33,17 @@ class Member {
     const Server& server() const { return server_; }
     int number() const { return number_; }
     bool on() const { return on_; }
-    bool thinking() const;  // the brain is there and not stopped
+    // The brain is there and not stopped, and for how long.
+    bool thinking() const;
+    Duration thinking_for() const;
 
     void start_brain();
     void kill_brain();  // the guard starts a new one
     void stop_brain();  // SIGSTOP
     void continue_brain();
     void kill_guard();  // everything ends with it; systemd starts it again
+    // As kill_guard; `change` is made to the disk before anything starts again.
+    void change_disk(std::function<void(Server&)> change);
     void power_off();
     void power_on();
     void set_wall_error(Duration error) { wall_error_ = error; }
@@ -60,6 +64,7 @@ class Member {
     Duration wall_error_{};
     bool on_ = true;
     std::uint64_t life_ = 0;  // of the machine's processes
+    Instant thinking_since_;
     std::unique_ptr<Brain> brain_;
 };
 

@@ -4,8 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "codec/json.h"
+#include "codec/section.h"
 #include "sim/clients.h"
+#include "sim/director.h"
 #include "sim/faults.h"
 #include "sim/store/sim_store.h"
 
@@ -58,6 +61,16 @@ Shape draw_shape(Dice& dice, int members) {
     return shape;
 }
 
+Shape shape_of(const Scenario& scenario) {
+    Shape shape;
+    shape.members = scenario.members;
+    shape.dcs = scenario.dcs;
+    if (const auto ttl = scalar_int(scenario.dcs.at("ttl"))) shape.ttl = seconds(*ttl);
+    shape.description = fmt::format("scenario {}, {} members, {}", scenario.name, scenario.members,
+                                    to_text(Json(scenario.dcs)));
+    return shape;
+}
+
 class Run {
   public:
     explicit Run(const RunOptions& options);
@@ -89,12 +102,13 @@ class Run {
     std::vector<std::unique_ptr<Member>> members_;
     Clients clients_;
     Faults faults_;
+    std::optional<Director> director_;
 };
 
 Run::Run(const RunOptions& options)
     : options_(options),
-      dice_(options.seed),
-      shape_(draw_shape(dice_, options.members)),
+      dice_(options.scenario ? options.scenario->seed : options.seed),
+      shape_(options.scenario ? shape_of(*options.scenario) : draw_shape(dice_, options.members)),
       trace_(clock_, options.reading),
       network_(shape_.members, dice_.fork()),
       judge_(clock_, trace_, shape_.members),
@@ -108,6 +122,17 @@ Run::Run(const RunOptions& options)
     const Rest rest = [this](int member, HttpRequest request,
                              std::move_only_function<void(HttpResponse)> reply) {
         return members_[static_cast<std::size_t>(member)]->handle(std::move(request), std::move(reply));
+    };
+    for (const auto& name : split(options.without, ','))
+        if (name == "guard") world_.guard_fences = false;
+    if (options.scenario) {
+        world_.pre_promote = options.scenario->pre_promote;
+        world_.slow_checkpoint = options.scenario->slow_checkpoint;
+        director_.emplace(Cluster{world_, judge_, health_, members_, shape_.ttl}, faults_, store_server_,
+                          *options.scenario);
+    }
+    judge_.could_stop = [this](int member) {
+        return members_[static_cast<std::size_t>(member)]->thinking_for() > shape_.ttl + seconds(2);
     };
     world_.stream_timeout = dice_.between(seconds(3), seconds(12));
     for (int i = 0; i < shape_.members; ++i) {
@@ -141,7 +166,7 @@ void Run::wait_for_cluster() {
     for (const auto& member : members_)
         clock_.after(dice_.between(Duration{}, milliseconds(500)), [&member] { member->start_brain(); });
     clients_.start();
-    if (dice_.chance(0.25)) return;  // faults may strike while the cluster is being made, too
+    if (!director_ && dice_.chance(0.25)) return;  // faults may strike while the cluster is being made, too
     const auto limit = clock_.now() + seconds(60);
     while (going() && clock_.now() < limit && restless() != nullptr) run_until(clock_.now() + seconds(1));
 }
@@ -195,8 +220,11 @@ RunResult Run::go() {
     trace_.note(Trace::kNobody, "cluster", 0, [&] { return shape_.description; });
     wait_for_cluster();
     if (going()) {
-        const auto until = clock_.now() + options_.faults;
-        faults_.start(until);
+        const auto until = clock_.now() + (director_ ? options_.scenario->until : options_.faults);
+        if (director_)
+            director_->start();
+        else
+            faults_.start(until);
         run_until(until);
     }
     if (going()) live_on();

@@ -3,18 +3,22 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/judge.h"
+#include "sim/scenario.h"
 
 namespace pgherd::sim {
 
 struct RunOptions {
     std::uint64_t seed = 1;
-    int members = 0;      // 0: from the seed, 2 to 5
-    std::string without;  // the name of a safety rule that does not exist in this run
+    int members = 0;  // 0: from the seed, 2 to 5
+    std::string
+        without;  // safety rules that do not exist in this run, with commas between; "guard": its deadline
+    std::shared_ptr<const Scenario> scenario;  // instead of faults by chance; has its own seed and cluster
     Duration faults = std::chrono::seconds(50);
     Trace::Reading reading = Trace::Reading::nothing;
 };

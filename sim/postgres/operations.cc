@@ -217,6 +217,8 @@ Duration Server::recovery_time() {
 void Server::start(const StartSpec& spec, Duration timeout, Done<void> done) {
     if (!begin(spec.standby ? "start as a standby" : "start as a primary", done)) return;
     Status allowed{};
+    if (disk_.directory == DataDirectory::foreign)
+        world_.witness.violation(kForeign, name() + " would start what is no instance of its own");
     if (process_ != Process::stopped)
         allowed = fail(ErrorCode::conflict, "the server is running");
     else if (disk_.directory != DataDirectory::valid)
@@ -257,7 +259,11 @@ void Server::come_up(bool as_primary, Duration timeout) {
 void Server::came_up() {
     process_ = Process::running;
     if (as_primary_) {
-        if (disk_.directory == DataDirectory::incomplete) disk_.directory = DataDirectory::valid;
+        // Without the brain nobody finishes a bootstrap.
+        if (disk_.directory == DataDirectory::incomplete && busy_) {
+            disk_.directory = DataDirectory::valid;
+            disk_.unregistered = true;
+        }
         disk_.control = ControlState::in_production;
         recovery_ = false;
         write_checkpoint();
@@ -460,7 +466,7 @@ void Server::reload(Done<void> done) {
 
 void Server::checkpoint(Done<void> done) {
     if (!begin("checkpoint", done)) return;
-    later(world_.dice.about(milliseconds(120)), [this] {
+    later(world_.dice.about(milliseconds(120)) + world_.slow_checkpoint, [this] {
         if (process_ != Process::running) return finish(fail("the server is not running"));
         if (!recovery_) write_checkpoint();
         finish({});
@@ -499,10 +505,12 @@ void Server::arm(Instant deadline, Done<void> done) {
     world_.clock.after(world_.dice.about(microseconds(150)), [this, deadline,
                                                               done = std::move(done)]() mutable {
         if (!guard_alive_) return;
+        if (guard_refuses_) return done(fail("the watchdog cannot be used"));
         world_.trace.note(member_, "armed", static_cast<std::uint64_t>(deadline.time_since_epoch().count()),
                           [&] { return "for " + to_text(deadline - world_.clock.now()); });
         armed_until_ = deadline;
-        guard_timer_ = world_.clock.call_at(deadline, [this] { fence(); });
+        const bool asked = deadline <= world_.clock.now();
+        guard_timer_ = world_.clock.call_at(deadline, [this, asked] { fence(asked); });
         done({});
     });
 }
@@ -517,8 +525,11 @@ void Server::disarm(Done<void> done) {
     });
 }
 
-void Server::fence() {
+// `asked`: by the brain, which wants the primary to end at once.
+void Server::fence(bool asked) {
     if (!as_primary_ || process_ == Process::stopped) return;
+    if (!asked && !world_.guard_fences) return;
+    if (!asked) world_.witness.fenced(*this);
     note("fenced by the guard");
     end_all(world_.dice.between(milliseconds(0), milliseconds(5)), true, PostgresEvent::guard_fenced);
 }

@@ -59,7 +59,7 @@ void PostgresPort::upstream_history(const Upstream& upstream, Instant deadline, 
 }
 
 void PostgresPort::pre_promote(Done<void> done) {
-    world_.clock.after(microseconds(100),
+    world_.clock.after(world_.pre_promote,
                        [answer = gate_->through(std::move(done))]() mutable { answer({}); });
 }
 

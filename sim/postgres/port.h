@@ -23,6 +23,7 @@ class PostgresPort final : public Postgres {
         server_.configure(config.synchronous_standby_names);
     }
     void bootstrap(Progress, Done<void> done) override { server_.bootstrap(gate_->through(std::move(done))); }
+    void registered() override { server_.registered(); }
     void clone(const Upstream& source, Progress, Done<void> done) override {
         server_.clone(source, gate_->through(std::move(done)));
     }

@@ -148,7 +148,35 @@ void Server::lose_disk() {
 }
 
 void Server::put_foreign_directory() {
+    PGHERD_ASSERT(process_ == Process::stopped);
     disk_.directory = DataDirectory::foreign;
+}
+
+// A standby of a cluster that has lived longer than this one.
+void Server::put_disk_of_another_system() {
+    PGHERD_ASSERT(process_ == Process::stopped);
+    note("the disk of another cluster");
+    disk_ = Disk{};
+    disk_.directory = DataDirectory::valid;
+    disk_.misplaced = true;
+    disk_.system_id = SystemId{world_.last_system_id += 1 + world_.dice.below(1000)};
+    const Timeline timeline{900};
+    disk_.wal.append({++world_.last_record_id, Lsn{0x10000000}, timeline, 0, true});
+    disk_.flushed = disk_.wal.size();
+    disk_.newest_known = timeline;
+    disk_.control = ControlState::shut_down_in_recovery;
+    disk_.checkpoint = disk_.min_recovery = {timeline, disk_.wal.end()};
+    disk_.standby_signal = true;
+}
+
+bool Server::needs_an_operator() const {
+    return disk_.misplaced || disk_.directory == DataDirectory::foreign;
+}
+
+void Server::repair_disk() {
+    PGHERD_ASSERT(process_ == Process::stopped);
+    note("an operator has removed the wrong disk");
+    disk_ = Disk{};
 }
 
 void Server::network_changed() {
@@ -200,6 +228,7 @@ PostgresState Server::observe(bool guard_only) const {
     out.crashed = crashed_;
     out.ours = process_ != Process::stopped;
     out.standby_configured = disk_.standby_signal;
+    out.unregistered = disk_.unregistered;
     if (!disk_.upstream.none())
         out.primary_conninfo = fmt::format("user=replicator host={} port={} application_name={}",
                                            disk_.upstream.host, disk_.upstream.port, name());

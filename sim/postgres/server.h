@@ -40,6 +40,7 @@ class Witness {
                                  int client) = 0;  // a commit whose outcome the client does not learn
     virtual void new_timeline(Server& server, Timeline timeline) = 0;
     virtual void promoting(Server& server) = 0;
+    virtual void fenced(Server&) {}  // the guard's deadline has passed, and a primary runs
     virtual void violation(std::string_view invariant, std::string what) = 0;
 };
 
@@ -55,6 +56,10 @@ struct World {
     std::uint64_t last_system_id = 7000000000000000000U;
     // How long a broken connection goes unnoticed, on both ends.
     Duration stream_timeout = std::chrono::seconds(6);
+    // What a scenario makes slow.
+    Duration pre_promote = std::chrono::microseconds(100);
+    Duration slow_checkpoint{};  // one that is asked for takes this much longer
+    bool guard_fences = true;    // false: a guard that forgets its deadlines
 
     Server* at(std::string_view host) const;  // "10.0.0.<member + 1>"
 };
@@ -70,6 +75,8 @@ struct Disk {
     WalPosition checkpoint;  // the latest one, or restartpoint
     WalPosition min_recovery;
     bool standby_signal = false;
+    bool unregistered = false;  // the mark of a bootstrap
+    bool misplaced = false;     // somebody has put the disk of another cluster here
     Upstream upstream;
     std::set<std::string> slots;
 };
@@ -130,6 +137,7 @@ class Server {
     void follow(const Upstream& upstream, Done<void> done);
     void rewind(const Upstream& source, Done<void> done);
     void quarantine(Done<void> done);
+    void registered() { disk_.unregistered = false; }
     void restart(Duration timeout, Done<void> done);
     void reload(Done<void> done);
     void checkpoint(Done<void> done);
@@ -148,6 +156,10 @@ class Server {
     void power_off();  // also loses what was not flushed
     void lose_disk();
     void put_foreign_directory();
+    void put_disk_of_another_system();
+    bool needs_an_operator() const;  // who has put the wrong disk here
+    void repair_disk();
+    void refuse_deadlines(bool refuses) { guard_refuses_ = refuses; }
     void fail_next_operation() { fail_next_ = true; }
     void network_changed();
 
@@ -183,7 +195,7 @@ class Server {
     Status rewind_to(const Upstream& source);
     Server* reachable(const Upstream& upstream) const;
     Duration recovery_time();
-    void fence();
+    void fence(bool asked);
     void use_sync_names(const std::string& names);
 
     // writing (server.cc)
@@ -234,6 +246,7 @@ class Server {
     WalPosition checkpoint_replayed_;  // the next restartpoint
 
     bool guard_alive_ = true;
+    bool guard_refuses_ = false;  // its watchdog is missing
     std::optional<Instant> armed_until_;
     Timer guard_timer_;
     Postgres::Events events_;

@@ -1,6 +1,7 @@
-// Whole runs: the seeds that once failed, some fresh ones, and that a seed repeats.
+// Whole runs: the seeds that once failed, the scenarios, and that a seed repeats.
 #include "sim/run.h"
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -32,6 +33,37 @@ TEST(Run, SeedsThatOnceFailedPass) {
         std::istringstream(line) >> options.seed >> options.members;
         EXPECT_EQ(complaint(options, run(options)), "") << line;
     }
+}
+
+TEST(Run, EveryScenarioEndsWell) {
+    const std::string directory = PGHERD_SIM_DIR "/scenarios";
+    const auto names = scenario_names(directory);
+    EXPECT_FALSE(names.empty());
+    for (const auto& name : names) {
+        auto scenario = read_scenario(directory, name);
+        ASSERT_TRUE(scenario) << scenario.error().message;
+        RunOptions options;
+        options.scenario = std::make_shared<Scenario>(*std::move(scenario));
+        const auto result = run(options);
+        EXPECT_FALSE(result.violation)
+            << name << ": " << result.violation->invariant << ": " << result.violation->what
+            << "\n  repeat: pgherd-sim --scenario " << name << " --trace";
+    }
+}
+
+TEST(Scenario, NamesTheLineOfAMistake) {
+    const auto directory = std::filesystem::path(::testing::TempDir());
+    const auto read = [&](const std::string& text) {
+        std::ofstream(directory / "mistake.txt") << text;
+        const auto scenario = read_scenario(directory.string(), "mistake");
+        return scenario ? std::string() : scenario.error().message;
+    };
+    EXPECT_NE(read("members 3\nat 5 dance first\nuntil 9\n").find("mistake.txt:2"), std::string::npos);
+    EXPECT_NE(read("at 5 cut first\nuntil 9\n").find("2 names"), std::string::npos);
+    EXPECT_NE(read("at five isolate first\nuntil 9\n").find("no time"), std::string::npos);
+    EXPECT_NE(read("at 5 isolate first\n").find("until"), std::string::npos);
+    EXPECT_EQ(read("at 5 isolate first  # and then\nuntil 9\n"), "");
+    std::filesystem::remove(directory / "mistake.txt");
 }
 
 }  // namespace

@@ -24,7 +24,9 @@ bool is_operation(const Action& action) {
 
 std::vector<RuleInfo> describe() {
     std::vector<RuleInfo> all;
-    auto add = [&](const Rule& rule) { all.push_back({rule.name, rule.text, rule.source, rule.safety}); };
+    auto add = [&](const Rule& rule) {
+        all.push_back({rule.name, rule.text, rule.source, rule.safety, rule.backs_up});
+    };
     for (const Table& table : tables()) std::ranges::for_each(table.rules, add);
     std::ranges::for_each(duties(), add);
     return all;
@@ -69,7 +71,7 @@ Decision decide_without(std::string_view without, const Observation& seen, const
     Facts facts = derive(seen, memory, without);
     Decision decision;
     decision.memory = facts.memory;
-    auto applies = [&](const Rule& rule) { return rule.name != without && rule.when(facts); };
+    auto applies = [&](const Rule& rule) { return !facts.off(rule.name) && rule.when(facts); };
     for (const Table& table : tables()) {
         if (!table.applies(facts)) continue;
         auto found = std::ranges::find_if(table.rules, applies);

@@ -104,12 +104,13 @@ Decision decide(const Observation& seen, const Memory& memory);
 // For tests, `--without RULE` of the simulator and the documentation.
 struct RuleInfo {
     std::string_view name;
-    std::string_view text;    // one sentence: when, and what then
-    std::string_view source;  // where the rule comes from: "Patroni 4.6 U2", "DESIGN 3.4"
-    bool safety;              // switched off, the simulator must find a violation
+    std::string_view text;      // one sentence: when, and what then
+    std::string_view source;    // where the rule comes from: "Patroni 4.6 U2", "DESIGN 3.4"
+    bool safety;                // switched off, the simulator must find a violation
+    std::string_view backs_up;  // … when these are switched off, too: rules, or "guard"
 };
 const std::vector<RuleInfo>& rules();
-// Decides as if the named safety rule did not exist. For the simulator only.
-Decision decide_without(std::string_view rule, const Observation& seen, const Memory& memory);
+// Decides as if the named safety rules did not exist (with commas between). For the simulator only.
+Decision decide_without(std::string_view rules, const Observation& seen, const Memory& memory);
 
 }  // namespace pgherd::ha

@@ -21,6 +21,10 @@ struct Rule {
     bool safety;
     bool (*when)(const Facts&);
     void (*then)(const Facts&, Decision&);
+    // A safety rule that is a second line of defence: what holds when it does not, by name, with commas
+    // between
+    // ("guard" is the guard's deadline). A simulation switches both off.
+    std::string_view backs_up = {};
 };
 
 struct Table {

@@ -124,9 +124,6 @@ constexpr Rule kPromotion[] = {
      },
      release_lock},
 
-    {"promotion-needs-a-watchdog", "A watchdog is required and cannot be used: give the lock back.",
-     "Patroni 4.6 U3", true, [](const Facts& f) { return !f.seen.watchdog_usable; }, release_lock},
-
     {"lease-too-short-to-promote", "The lease ends too soon for a promotion: wait for its renewal.",
      "DESIGN 3.7 (6)", false, [](const Facts& f) { return f.lock_held && f.now >= f.stop_at; }, keep_lock},
 

@@ -13,11 +13,6 @@ bool remedy(const Facts& f) {
     return f.seen.self.can_rewind || f.rejoin.source_ready;
 }
 
-void refuse(const Facts& f, Decision& d) {
-    say(d, "the leader {} has another system id than the data directory here", f.leader.text());
-    act(d, Exit{"cannot join the cluster: " + d.text});
-}
-
 void ask_upstream(const Facts& f, Decision& d) {
     if (f.rejoin.ask_due)
         act(d, AskUpstream{f.leader});
@@ -26,9 +21,6 @@ void ask_upstream(const Facts& f, Decision& d) {
 }
 
 constexpr Rule kRejoin[] = {
-    {"leader-of-another-system", "The leader has another system id: this data directory must not follow it.",
-     "Patroni 4.1 C11", true, [](const Facts& f) { return f.rejoin.history == History::foreign; }, refuse},
-
     {"rewind-failed", "pg_rewind failed: move the data directory aside, so that a clone can replace it.",
      "Patroni 4.9, DESIGN 3.6", false,
      [](const Facts& f) {
@@ -68,7 +60,8 @@ constexpr Rule kRejoin[] = {
 
     {"ask-for-the-leaders-history",
      "A former primary may be ahead of the leader's history: find out before it starts.", "Patroni 4.9", true,
-     [](const Facts& f) { return f.memory.rewind == RewindState::check && f.former_primary; }, ask_upstream},
+     [](const Facts& f) { return f.memory.rewind == RewindState::check && f.former_primary; }, ask_upstream,
+     "ask-before-following"},
 
     {"rejoin-back-off", "The last start failed a moment ago: wait before the next.", "DESIGN 3.4", false,
      [](const Facts& f) { return f.backed_off; },
@@ -83,10 +76,6 @@ constexpr Rule kRejoin[] = {
 };
 
 constexpr Rule kReplica[] = {
-    {"follows-another-system", "The leader has another system id: this member must not follow it.",
-     "Patroni 4.1 C11", true,
-     [](const Facts& f) { return f.rejoin.history == History::foreign && !f.paused; }, refuse},
-
     {"diverged-standby",
      "The standby has more of its timeline than the leader's history: stop it for a rewind.", "Patroni 4.9",
      true,

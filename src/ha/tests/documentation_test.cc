@@ -17,8 +17,9 @@ std::string path() {
 std::string rows(std::span<const Rule> rules) {
     std::string text = "| rule | when, and what then | source |\n|---|---|---|\n";
     for (const Rule& rule : rules)
-        text += fmt::format("| `{}`{} | {} | {} |\n", rule.name, rule.safety ? " **S**" : "", rule.text,
-                            rule.source);
+        text += fmt::format("| `{}`{}{} | {} | {} |\n", rule.name, rule.safety ? " **S**" : "",
+                            rule.backs_up.empty() ? "" : fmt::format(", backs up `{}`", rule.backs_up),
+                            rule.text, rule.source);
     return text;
 }
 
@@ -29,9 +30,10 @@ std::string page() {
         "tables are searched from the\n"
         "top; the first rule that applies decides. Its name is the reason in the log and the label in the "
         "metrics. **S** marks the\n"
-        "safety rules: the simulator must find a violation when one is switched off. \"Patroni\" refers to "
-        "the sections of Patroni's\n"
-        "HA loop as numbered in the project's notes, \"DESIGN\" to the design page.\n";
+        "safety rules: the simulator must find a violation when one is switched off (with what it backs up, "
+        "if it is a second line of\n"
+        "defence). \"Patroni\" refers to the sections of Patroni's HA loop as numbered in the project's "
+        "notes, \"DESIGN\" to the design page.\n";
     for (const Table& table : tables())
         text += fmt::format("\n## {}\n{}", table.situation, rows(table.rules));
     return text +
