@@ -48,10 +48,11 @@ _pebble_words() {{
     esac
     if [[ -z $words ]]; then
         case $command in
-{2}            help) words="{0}" ;;
-        esac
+{2}        esac
         if [[ $word == -* ]]; then
             words=$options
+        elif [[ $command == help ]]; then
+            words="{0}"
         else
             case $kind in
                 services|checks) words+=$'\n'$("${{program[@]}}" __names $kind 2>/dev/null) ;;

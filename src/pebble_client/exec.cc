@@ -60,8 +60,8 @@ struct Exec::Session {
         over = true;
         if (input) {
             // The descriptor is the caller's.
-            input->cancel();
             input->release();
+            input.reset();
         }
         for (WebSocket* socket : {control.get(), stdio.get(), error.get()})
             if (socket) socket->abort();

@@ -89,8 +89,15 @@ class Supervisor:
 
     def close(self):
         if self.process and self.process.poll() is None:
-            # Services are session or group leaders of their own: they are found before their parent is gone.
-            processes.end(self.process, 8)
+            # Services lead groups of their own: they are found before their parent is gone. Behind unshare, the signal is for its child.
+            family = processes.descendants(self.process.pid)
+            for pid in [self.process.pid, *family]:
+                processes.send(pid, signal.SIGCONT)
+            self.signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(8)
+            processes.kill_all([*family, self.process.pid] if self.process.poll() is None else family)
+            self.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self):

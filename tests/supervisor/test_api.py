@@ -141,10 +141,11 @@ def test_a_huge_body_is_refused_without_being_kept(daemon):
 # --- who may do what ----------------------------------------------------------------------------------------------------
 
 AS_NOBODY = """
-import json, os, socket, sys
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
+import json, os, sys
 from herdtest import unix_http
-for method, path, body in json.loads(sys.argv[2]):
+requests = json.loads(sys.argv[2])
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+for method, path, body in requests:
     print(unix_http.request(sys.argv[1], method, path, body).status)
 """
 

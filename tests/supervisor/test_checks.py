@@ -121,8 +121,8 @@ def test_stopped_checks_are_inactive_without_a_change_and_start_again(daemon, cl
     daemon.add(checks={"a": {**FAST, "exec": {"command": "true"}}, "b": {**FAST, "exec": {"command": "true"}}})
     assert client.stop_checks(["b", "a"]) == ["a", "b"]
     assert client.stop_checks(["a"]) == []
-    assert {check.name: (check.status, check.change_id) for check in client.get_checks()} == {
-        "a": (pebble.CheckStatus.INACTIVE, ""), "b": (pebble.CheckStatus.INACTIVE, "")}
+    assert {check.name: (check.status, bool(check.change_id)) for check in client.get_checks()} == {
+        "a": (pebble.CheckStatus.INACTIVE, False), "b": (pebble.CheckStatus.INACTIVE, False)}
     assert client.start_checks(["a"]) == ["a"]
     assert client.get_checks(names=["a"])[0].status == pebble.CheckStatus.UP
     assert client.start_checks(["a"]) == []

@@ -353,8 +353,8 @@ def test_ls_lists_names_and_everything_on_request(daemon):
     assert daemon.run("ls", daemon.scratch, check=0).stdout == "dir\nfile.txt\n"
     assert daemon.run("ls", f"{daemon.scratch}/*.txt", check=0).stdout == "file.txt\n"
     long = daemon.run("ls", "-l", daemon.scratch, check=0).stdout.splitlines()
-    assert re.fullmatch(r"drwxr-x---  root  root  -     today at \d\d:\d\d UTC  dir", long[0]), long[0]
-    assert re.fullmatch(r"-rw-r--r--  root  root  4B    today at \d\d:\d\d UTC  file.txt", long[1]), long[1]
+    assert re.fullmatch(r"drwxr-x---  root  root  -    today at \d\d:\d\d UTC  dir", long[0]), long[0]
+    assert re.fullmatch(r"-rw-r--r--  root  root  4B   today at \d\d:\d\d UTC  file.txt", long[1]), long[1]
     assert daemon.run("ls", "-d", daemon.scratch, check=0).stdout == f"{daemon.scratch}\n"
     assert daemon.run("ls", f"{daemon.scratch}/nope", check=1).stderr == f"error: stat {daemon.scratch}/nope: no such file or directory\n"
 
@@ -501,7 +501,8 @@ def test_without_a_supervisor_the_socket_is_named(make):
 
 
 def test_the_program_called_pebble_is_the_command_line(daemon):
-    link = daemon.path("pebble")
+    os.mkdir(daemon.path("bin"))
+    link = daemon.path("bin/pebble")
     os.symlink(os.path.abspath(paths.PGHERD), link)
     done = subprocess.run([link, "services"], env=daemon.environment, capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stderr) == (0, "Plan has no services.\n")

@@ -12,7 +12,7 @@ from herdtest.waiting import wait_for
 
 
 def saying(*lines, then="exec sleep 600"):
-    return {"command": "sh -c '" + "; ".join(f"echo {line}" for line in lines) + f"; {then}'"}
+    return {"command": "sh -c '" + "; ".join(f'echo "{line}"' for line in lines) + f"; {then}'"}
 
 
 def messages(daemon, query="n=-1"):
@@ -90,7 +90,7 @@ def test_a_line_without_end_is_cut_into_pieces(daemon):
 
 
 def test_bytes_that_are_no_utf8_do_not_break_the_stream(daemon):
-    daemon.add(services={"a": {"command": r"sh -c 'printf \"\\377\\376 \\033[1m \\001\\n\"; echo after; exec sleep 600'"}})
+    daemon.add(services={"a": {"command": r"""sh -c 'printf "\377\376 \033[1m \001\n"; echo after; exec sleep 600'"""}})
     daemon.act("start", "a")
     wait_for("the last line", lambda: messages(daemon)[-1:] == ["after"], 5)
 

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import selectors
 import threading
 import time
@@ -55,15 +56,14 @@ class Followers:
                 except BlockingIOError:
                     continue
                 assert piece, "the supervisor has closed a follower"
-                key.data += piece
+                key.data.extend(piece)
                 if marker in key.data[-len(piece) - len(marker):]:
                     waiting.discard(id(key.data))
         assert not waiting, f"{len(waiting)} followers have not seen the end within {deadline} s"
 
     def numbers(self, follower):
         """The numbers in the lines, in the order they came."""
-        body = unchunked(bytes(self.bytes[follower]))
-        return [int(entry["message"].split()[1]) for entry in map(json.loads, body.splitlines()) if entry["message"].startswith("line ")]
+        return [int(number) for number in re.findall(rb'"message":"line (\d+)"', unchunked(bytes(self.bytes[follower])))]
 
     def close(self):
         for sock in self.sockets:
@@ -104,7 +104,7 @@ def test_a_hundred_followers_lose_no_line_that_was_still_in_the_ring(daemon):
 
 
 def test_a_hundred_followers_of_a_flood_get_ordered_lines_and_the_whole_end_while_health_answers(daemon):
-    daemon.add(services={"a": {"command": "sh -c 'while [ ! -e go ]; do sleep 0.01; done; seq -f \"line %.0f\" 1 300000; echo the-end; "
+    daemon.add(services={"a": {"command": "sh -c 'while [ ! -e go ]; do sleep 0.01; done; seq -f \"line %.0f\" 1 100000; echo the-end; "
                                           "exec sleep 600'"}})
     daemon.act("start", "a")
     followers = Followers(daemon, 100)
@@ -131,7 +131,7 @@ def test_a_hundred_followers_of_a_flood_get_ordered_lines_and_the_whole_end_whil
         numbers = followers.numbers(follower)
         assert all(after > before for before, after in zip(numbers, numbers[1:])), "lines came twice or out of order"
         # The last of them were all in the ring when nothing more was written.
-        assert numbers[-200:] == list(range(299_801, 300_001))
+        assert numbers[-200:] == list(range(99_801, 100_001))
     times.sort()
     p99 = times[int(len(times) * 0.99)]
     print(f"health during the flood: p99 {p99 * 1000:.1f} ms of {len(times)}")
@@ -156,7 +156,7 @@ def test_kill_at_two_hundred_random_moments_leaves_a_readable_state_with_all_tha
         if life % 5 == 4:
             verify(daemon, acknowledged, f"life {life}, seed {seed}")
     verify(daemon, acknowledged, f"seed {seed}")
-    assert len(acknowledged["notices"]) > 100 and len(acknowledged["changes"]) > 50
+    assert sum(times for _, times in acknowledged["notices"].values()) > 200 and len(acknowledged["changes"]) > 50
 
 
 def change_things(daemon, life, seed, acknowledged):
