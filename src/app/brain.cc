@@ -11,6 +11,7 @@
 
 #include "agent/agent.h"
 #include "app/app.h"
+#include "base/start_code.h"
 #include "codec/agent_config.h"
 #include "codec/records.h"
 #include "eventloop/log.h"
@@ -78,6 +79,7 @@ int Brain::run() {
     }
     agent_->start();
     postgres_->ready();
+    const Timer started = loop_.clock().call_at(loop_.clock().now() + 3s, drop_start_code);
     loop_.run();
     // The server first: its handlers call the agent.
     server_.reset();

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/start_code.h"
 #include "base/write_line.h"
 #include "guard/brain.h"
 #include "guard/postmaster.h"
@@ -124,6 +125,7 @@ int Guard::run() {
         say(prepared.error().message);
         return 1;
     }
+    drop_start_code();
     while (true) {
         // The deadline comes first in every round: an order that arrives after it must not save the primary.
         enforce_deadline();

@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <memory>
 
-#include <malloc.h>
 
 #include <fmt/format.h>
 
+#include "base/start_code.h"
 #include "eventloop/log.h"
 #include "eventloop/loop.h"
 #include "eventloop/signals.h"
@@ -15,12 +15,14 @@
 #include "supervisor/daemon.h"
 #include "supervisor/enter.h"
 #include "supervisor/layer_directory.h"
+#include "supervisor/memory.h"
 #include "supervisor/notify.h"
 #include "supervisor/options.h"
 
 namespace pgherd::supervisor {
 namespace {
 
+constexpr auto kSettled = std::chrono::seconds(3);
 constexpr std::string_view kUsage =
     "usage: pgherd supervisor run [OPTIONS]\n"
     "       pgherd supervisor enter [OPTIONS] [COMMAND…]\n\n"
@@ -33,13 +35,6 @@ constexpr std::string_view kUsage =
     "  --identities FILE   who may use the API, as YAML\n"
     "  --run               (enter) start the default services before the command\n\n"
     "$PEBBLE is the directory (/var/lib/pebble/default), $PEBBLE_SOCKET the socket (.pebble.socket in it).\n";
-
-// One thread does all the work: more than one heap only costs memory, and what is freed goes back early.
-void keep_memory_small() {
-    ::mallopt(M_ARENA_MAX, 1);
-    ::mallopt(M_TRIM_THRESHOLD, 256 * 1024);
-    ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-}
 
 class NoLog final : public Log {
   public:
@@ -78,7 +73,11 @@ Result<int> run(Options options) {
     if (enter) inner = std::make_unique<Enter>(daemon);
     const Watchdog watchdog(loop.clock());
     notify_manager("READY=1");
+    // Once more when the first services and checks have begun.
+    forget_code();
+    const Timer later = loop.clock().call_at(loop.clock().now() + kSettled, forget_code);
     log.info("started", fmt::format("Started, listening on {}", daemon.options().socket));
+    const Timer started = loop.clock().call_at(loop.clock().now() + std::chrono::seconds(1), drop_start_code);
     loop.run();
     notify_manager("STOPPING=1");
     return inner && inner->exit_code() ? *inner->exit_code() : exit_code;
@@ -87,7 +86,7 @@ Result<int> run(Options options) {
 }  // namespace
 
 int supervisor_main(const std::vector<std::string>& words, std::string_view version) {
-    keep_memory_small();
+    keep_heap_small();
     Result<Called> called = parse_options(words);
     if (!called) {
         fmt::print(stderr, "error: {}\n", called.error().message);
