@@ -8,7 +8,6 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/status.hpp>
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 #include "base/text.h"
 #include "http/server_web_socket.h"
@@ -63,30 +62,6 @@ bool answers_without_body(std::string_view method, int status) {
     return method == "HEAD" || method == "OPTIONS" || status == 204 || status == 304;
 }
 
-std::string address_text(StreamSocket& socket) {
-    error_code error;
-    const auto peer = socket.remote_endpoint(error);
-    if (error || (peer.data()->sa_family != AF_INET && peer.data()->sa_family != AF_INET6)) return {};
-    tcp::endpoint endpoint;
-    endpoint.resize(peer.size());
-    std::copy_n(reinterpret_cast<const char*>(peer.data()), peer.size(),
-                reinterpret_cast<char*>(endpoint.data()));
-    const auto address = endpoint.address();
-    return address.is_v6() && address.to_v6().is_v4_mapped()
-               ? asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string()
-               : address.to_string();
-}
-
-std::optional<PeerProcess> peer_process(StreamSocket& socket) {
-    ucred credentials{};
-    socklen_t size = sizeof credentials;
-    if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 ||
-        credentials.uid ==
-            static_cast<uid_t>(-1))  // TCP; the pid is 0 when the peer lives in another namespace
-        return std::nullopt;
-    return PeerProcess{credentials.pid, credentials.uid, credentials.gid};
-}
-
 std::unexpected<Error> has_gone() {
     return fail(ErrorCode::unavailable, "the client has gone");
 }
@@ -136,9 +111,8 @@ Status ConnectionExchange::understand() {
         if (!value.empty()) value += ", ";
         value += text(field.value());
     }
-    request_.peer_address = address_text(connection_->transport().socket());
-    if (request_.peer_address.empty())
-        request_.peer_process = peer_process(connection_->transport().socket());
+    request_.peer_address = connection_->peer_address();
+    request_.peer_process = connection_->peer_process();
     request_.client_certificate = connection_->transport().client_certificate();
     return {};
 }
@@ -252,14 +226,21 @@ bool ConnectionExchange::rest_is_small() const {
 asio::awaitable<Status> ConnectionExchange::send(std::string_view head, std::string_view body,
                                                  std::string_view tail) {
     if (!usable()) co_return has_gone();
+    begin_sending();
+    co_return sent(co_await connection_->transport().write(head, body, tail));
+}
+
+void ConnectionExchange::begin_sending() {
     connection_->enter(unlimited_ ? ConnectionPhase::answering : ConnectionPhase::writing);
-    const Transferred sent = co_await connection_->transport().write(head, body, tail);
-    if (sent.error) {
+}
+
+Status ConnectionExchange::sent(const Transferred& what) {
+    if (what.error) {
         notice_gone();
-        co_return has_gone();
+        return has_gone();
     }
     if (usable()) connection_->enter(ConnectionPhase::answering);
-    co_return Status{};
+    return {};
 }
 
 asio::awaitable<Status> ConnectionExchange::answer(HttpResponse response) {
@@ -267,10 +248,13 @@ asio::awaitable<Status> ConnectionExchange::answer(HttpResponse response) {
     answer_ = Answer::begun;
     keep_alive_ = keep_alive_ && rest_is_small();
     const std::string head = response_head(response, method_, Length::known, keep_alive_);
-    Status sent = co_await send(
-        head, answers_without_body(method_, response.status) ? std::string_view() : response.body);
-    if (sent) answer_ = Answer::finished;
-    co_return sent;
+    if (!usable()) co_return has_gone();
+    begin_sending();
+    const bool without_body = answers_without_body(method_, response.status);
+    Status done = sent(co_await connection_->transport().write_at_once(
+        head, without_body ? std::string_view() : response.body));
+    if (done) answer_ = Answer::finished;
+    co_return done;
 }
 
 asio::awaitable<Status> ConnectionExchange::begin(HttpResponse response) {
@@ -294,10 +278,10 @@ asio::awaitable<Status> ConnectionExchange::write(std::string_view piece) {
 
 asio::awaitable<Status> ConnectionExchange::finish() {
     if (answer_ != Answer::begun) co_return fail("the answer was not begun");
-    Status sent;
-    if (in_chunks_ && !without_body_) sent = co_await send("0\r\n\r\n", {});
-    if (sent) answer_ = Answer::finished;
-    co_return sent;
+    Status done;
+    if (in_chunks_ && !without_body_) done = co_await send("0\r\n\r\n", {});
+    if (done) answer_ = Answer::finished;
+    co_return done;
 }
 
 asio::awaitable<Result<std::unique_ptr<WebSocket>>> ConnectionExchange::upgrade(WebSocketOptions options) {

@@ -49,6 +49,8 @@ class ConnectionExchange final : public ServerExchange,
     asio::awaitable<Result<std::string_view>> read_piece();
     asio::awaitable<Status> ask_to_continue();
     asio::awaitable<Status> send(std::string_view head, std::string_view body, std::string_view tail = {});
+    void begin_sending();
+    Status sent(const Transferred& what);
     std::unexpected<Error> broken(error_code error);
     bool usable() const { return !over_ && !connection_->ended(); }
     bool rest_is_small() const;

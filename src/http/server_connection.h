@@ -41,6 +41,8 @@ class ServerConnection final : public TabledConnection,
     // For the exchange under way.
     const ConnectionSetting& setting() const { return *setting_; }
     Transport& transport() { return transport_; }
+    const std::string& peer_address() const { return peer_address_; }  // empty for a unix socket
+    const std::optional<PeerProcess>& peer_process() const { return peer_process_; }
     boost::beast::flat_buffer& input() { return input_; }
     asio::awaitable<bool> fill(std::size_t size);
     void enter(ConnectionPhase phase);
@@ -54,6 +56,8 @@ class ServerConnection final : public TabledConnection,
 
     std::shared_ptr<ConnectionSetting> setting_;
     Transport transport_;
+    std::string peer_address_;
+    std::optional<PeerProcess> peer_process_;
     boost::beast::flat_buffer input_;
     std::weak_ptr<ConnectionExchange> current_;
     bool counted_as_tls_ = false;

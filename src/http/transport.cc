@@ -1,5 +1,6 @@
 #include "http/transport.h"
 
+#include <algorithm>
 #include <array>
 
 #include <boost/asio/as_tuple.hpp>
@@ -12,6 +13,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace pgherd {
 
@@ -73,6 +75,23 @@ asio::awaitable<Transferred> Transport::write(std::string_view head, std::string
     }
     const auto [error, bytes] = co_await asio::async_write(*stream_, parts, kNoThrow);
     co_return Transferred{error, bytes};
+}
+
+asio::awaitable<Transferred> Transport::write_at_once(std::string_view head, std::string_view body) {
+    if (stream_) co_return co_await write(head, body);
+    std::array<iovec, 2> parts{iovec{const_cast<char*>(head.data()), head.size()},
+                               iovec{const_cast<char*>(body.data()), body.size()}};
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const std::size_t done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
+    if (done == head.size() + body.size()) co_return Transferred{{}, done};
+    // What is left, or the error, is found the usual way.
+    const std::size_t of_head = std::min(done, head.size());
+    Transferred rest = co_await write(head.substr(of_head), body.substr(done - of_head));
+    rest.bytes += done;
+    co_return rest;
 }
 
 asio::awaitable<error_code> Transport::wait_readable() {

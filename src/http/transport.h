@@ -47,6 +47,9 @@ class Transport {
     // All parts in one packet where they fit.
     asio::awaitable<Transferred> write(std::string_view head, std::string_view body,
                                        std::string_view tail = {});
+    // The same, without a turn of the loop when the kernel takes all at once. Not for who writes again and
+    // again.
+    asio::awaitable<Transferred> write_at_once(std::string_view head, std::string_view body);
     // Until something can be read or the peer has gone, without a buffer. Not under TLS, where bytes may wait
     // inside.
     asio::awaitable<error_code> wait_readable();
