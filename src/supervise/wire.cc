@@ -45,9 +45,11 @@ class Reader {
     }
     std::uint64_t number(std::string_view key) {
         const Json* value = find(key);
-        if (!value) return 0;
-        if (value->is_uint64()) return value->get_uint64();
-        if (value->is_int64() && value->get_int64() >= 0) return static_cast<std::uint64_t>(value->get_int64());
+        return value ? unsigned_of(*value) : 0;
+    }
+    std::uint64_t unsigned_of(const Json& value) {
+        if (value.is_uint64()) return value.get_uint64();
+        if (value.is_int64() && value.get_int64() >= 0) return static_cast<std::uint64_t>(value.get_int64());
         return wrong(), 0;
     }
     std::optional<WallTime> time(std::string_view key) {
@@ -74,12 +76,7 @@ class Reader {
         const Json* value = find(key);
         if (!value) return values;
         if (!value->is_array()) return wrong(), values;
-        for (const Json& item : value->get_array()) {
-            if (item.is_int64())
-                values.push_back(static_cast<std::uint64_t>(item.get_int64()));
-            else
-                wrong();
-        }
+        for (const Json& item : value->get_array()) values.push_back(unsigned_of(item));
         return values;
     }
     JsonObject object(std::string_view key) {
