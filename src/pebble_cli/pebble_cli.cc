@@ -2,7 +2,11 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <string>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "pebble_cli/command.h"
 
@@ -19,6 +23,12 @@ std::string environment(const char* name, std::string otherwise) {
 std::string socket_path() {
     const std::string directory = environment("PEBBLE", "/var/lib/pebble/default");
     return environment("PEBBLE_SOCKET", directory + "/.pebble.socket");
+}
+
+// What was closed would be taken by the first descriptor that is opened, and then be read as input.
+void open_standard_streams() {
+    for (int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(descriptor, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
 }
 
 // Only what the command line itself refuses; the API's words are passed on as they are.
@@ -60,15 +70,18 @@ Result<int> run(Context& context, const std::vector<std::string>& words) {
 }  // namespace
 
 int pebble_cli_main(int argc, char** argv) {
-    EventLoop loop;
-    pebble::Client client(loop, {.socket = socket_path()});
-    Context context(client, argv[0], kVersion);
-    const auto code = run(context, std::vector<std::string>(argv + 1, argv + argc));
-    if (!code) {
+    try {
+        open_standard_streams();
+        EventLoop loop;
+        pebble::Client client(loop, {.socket = socket_path()});
+        Context context(client, argv[0], kVersion);
+        const auto code = run(context, std::vector<std::string>(argv + 1, argv + argc));
+        if (code) return *code;
         context.note("error: " + code.error().message);
-        return 1;
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "error: {}\n", error.what());  // from Asio or the JSON library
     }
-    return *code;
+    return 1;
 }
 
 }  // namespace pgherd::pebble_cli

@@ -6,6 +6,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -56,13 +57,15 @@ struct Exec::Session {
 
     Session(Client& with, ExecRequest what) : client(with), request(std::move(what)) {}
 
+    // The descriptor is the caller's.
+    void forget_input() {
+        if (input) input->release();
+        input.reset();
+    }
+
     void end() {
         over = true;
-        if (input) {
-            // The descriptor is the caller's.
-            input->release();
-            input.reset();
-        }
+        forget_input();
         for (WebSocket* socket : {control.get(), stdio.get(), error.get()})
             if (socket) socket->abort();
     }
@@ -123,7 +126,8 @@ struct Exec::Session {
                 boost::system::error_code failed;
                 co_await input->async_wait(asio::posix::descriptor_base::wait_read,
                                            asio::redirect_error(asio::use_awaitable, failed));
-                if (failed) co_return;
+                if (failed == asio::error::operation_aborted) co_return;
+                if (failed) forget_input();  // /dev/null, for instance: always ready
             }
             const ssize_t got = ::read(descriptor, buffer.data(), buffer.size());
             if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;

@@ -190,6 +190,17 @@ def test_exec_passes_streams_and_the_exit_code(daemon):
     assert (done.stdout, done.stderr) == ("typed\n", "err\n")
 
 
+@pytest.mark.parametrize("kind", ["null", "file", "pipe", "closed"])
+def test_exec_reads_any_kind_of_standard_input_to_its_end(daemon, kind):
+    path = daemon.path("input")
+    with open(path, "w") as file:
+        file.write("content\n" if kind in ("file", "pipe") else "")
+    words = {"null": "< /dev/null", "file": f"< {path}", "pipe": "", "closed": "<&-"}[kind]
+    command = f'{f"cat {path} | " if kind == "pipe" else ""}"$0" supervisor exec cat {words}'
+    done = subprocess.run(["sh", "-c", command, paths.PGHERD], env=daemon.environment, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout) == (0, "content\n" if kind in ("file", "pipe") else ""), done.stderr
+
+
 def test_exec_options_end_where_the_command_begins(daemon):
     assert daemon.run("exec", "-w", daemon.scratch, "--env", "A=b c", "sh", "-c", "echo $PWD $A", check=0).stdout == f"{daemon.scratch} b c\n"
     assert daemon.run("exec", "--", "echo", "-n", "x", check=0).stdout == "x"
