@@ -45,7 +45,7 @@ struct Task {
 
 struct Change {
     ChangeId id = 0;
-    std::string kind;     // "start", "stop", "restart", "replan", "autostart", "exec", "perform-check", …
+    std::string kind;  // "start", "stop", "restart", "replan", "autostart", "exec", "perform-check", …
     std::string summary;
     std::vector<TaskId> tasks;
     std::vector<std::string> subjects;  // services it is about, for `changes <service>`

@@ -99,7 +99,8 @@ std::string ChangeBook::error_of(const Change& change) const {
             const std::size_t at = entry.find(kMark);
             // Right after the time, or it is part of a text.
             if (at == std::string::npos || at != entry.find(' ')) continue;
-            lines += fmt::format("\n- {} ({})", failed->summary, std::string_view(entry).substr(at + kMark.size()));
+            lines += fmt::format("\n- {} ({})", failed->summary,
+                                 std::string_view(entry).substr(at + kMark.size()));
             any = true;
         }
         if (!any) lines += fmt::format("\n- {} (internal error: no log entry)", failed->summary);
@@ -186,16 +187,18 @@ void ChangeBook::refresh(Change& change, WallTime now) {
         unfinished_.erase(change.id);
     }
     // Between one task and the next a change falls back to "Do" for a moment, which is no news.
-    const bool flicker = (before == WorkStatus::doing && change.status == WorkStatus::waiting) ||
-                         (before == WorkStatus::waiting && change.status == WorkStatus::doing &&
-                          std::ranges::any_of(change.tasks, [&](TaskId id) { return task(id).ready.has_value(); }));
+    const bool flicker =
+        (before == WorkStatus::doing && change.status == WorkStatus::waiting) ||
+        (before == WorkStatus::waiting && change.status == WorkStatus::doing &&
+         std::ranges::any_of(change.tasks, [&](TaskId id) { return task(id).ready.has_value(); }));
     if (!flicker) notify(change, now);
     if (is_ready(change.status)) notice_data_.erase(change.id);
 }
 
 void ChangeBook::notify(const Change& change, WallTime now) {
     NoticeInput notice{.user = std::nullopt, .type = "change-update", .key = fmt::format("{}", change.id)};
-    if (const auto data = notice_data_.find(change.id); data != notice_data_.end()) notice.data = data->second;
+    if (const auto data = notice_data_.find(change.id); data != notice_data_.end())
+        notice.data = data->second;
     notice.data["kind"] = change.kind;
     notices_.record(notice, now);
 }
@@ -207,7 +210,8 @@ std::vector<TaskId> ChangeBook::take_to_abort() {
 Status ChangeBook::abort(ChangeId id, std::string_view why, WallTime now) {
     const Change& change = changes_.find(id)->second;
     if (change.ready)
-        return pgherd::fail(ErrorCode::conflict, fmt::format("cannot abort change {} with nothing pending", id));
+        return pgherd::fail(ErrorCode::conflict,
+                            fmt::format("cannot abort change {} with nothing pending", id));
     for (const TaskId task_id : change.tasks) {
         Task& stopped = task(task_id);
         if (stopped.status == WorkStatus::waiting) set_status(stopped, WorkStatus::held, now);

@@ -49,8 +49,8 @@ class ChangeBook {
     std::vector<TaskId> take_startable(WallTime now);
     void log(TaskId id, LogKind kind, std::string_view text, WallTime now);
     void set_data(TaskId id, std::string_view key, Json value);
-    void finish(TaskId id, WallTime now);                          // done
-    void fail(TaskId id, std::string_view error, WallTime now);    // error, logged when not empty
+    void finish(TaskId id, WallTime now);                        // done
+    void fail(TaskId id, std::string_view error, WallTime now);  // error, logged when not empty
     // Tasks that are being done and must be stopped because their lane failed or the change was aborted. The
     // shell ends them and reports finish or fail as ever.
     std::vector<TaskId> take_to_abort();

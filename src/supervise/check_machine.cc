@@ -32,7 +32,8 @@ CheckStatus CheckMachine::status() const {
 }
 
 std::string CheckMachine::summary() const {
-    return fmt::format("{} {} check {}", recovering_ ? "Recover" : "Perform", config_.kind(), go_quote(name_));
+    return fmt::format("{} {} check {}", recovering_ ? "Recover" : "Perform", config_.kind(),
+                       go_quote(name_));
 }
 
 std::vector<CheckEffect> CheckMachine::result(const std::optional<std::string>& error) {
@@ -47,8 +48,8 @@ std::vector<CheckEffect> CheckMachine::result(const std::optional<std::string>& 
             successes_ = 0;
             effects.push_back(Recovered{});
         } else if (failures_ > 0) {
-            effects.push_back(LogInfo{
-                fmt::format("succeeded after {} failure{}", failures_, failures_ == 1 ? "" : "s")});
+            effects.push_back(
+                LogInfo{fmt::format("succeeded after {} failure{}", failures_, failures_ == 1 ? "" : "s")});
         }
         failures_ = 0;
         ++successes_;

@@ -12,14 +12,9 @@ struct Unit {
     std::string_view name;
     std::int64_t nanoseconds;
 };
-constexpr std::array kUnits{Unit{"ns", 1},
-                            Unit{"us", 1'000},
-                            Unit{"\xC2\xB5s", 1'000},
-                            Unit{"\xCE\xBCs", 1'000},
-                            Unit{"ms", 1'000'000},
-                            Unit{"s", 1'000'000'000},
-                            Unit{"m", 60'000'000'000},
-                            Unit{"h", 3'600'000'000'000}};
+constexpr std::array kUnits{
+    Unit{"ns", 1},         Unit{"us", 1'000},        Unit{"\xC2\xB5s", 1'000},  Unit{"\xCE\xBCs", 1'000},
+    Unit{"ms", 1'000'000}, Unit{"s", 1'000'000'000}, Unit{"m", 60'000'000'000}, Unit{"h", 3'600'000'000'000}};
 
 bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -44,8 +39,9 @@ std::string with_fraction(WallTime time, bool fraction) {
     std::int64_t rest = micros - static_cast<std::int64_t>(seconds) * 1'000'000;
     std::tm parts{};
     ::gmtime_r(&seconds, &parts);
-    std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1,
-                                   parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+    std::string text =
+        fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1,
+                    parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
     if (fraction && rest > 0) {
         std::string digits = fmt::format(".{:06}", rest);
         while (digits.back() == '0') digits.pop_back();
@@ -99,7 +95,8 @@ Result<Duration> parse_go_duration(std::string_view text) {
         long double value = 0, place = 1;
         bool digits = false;
         std::size_t at = 0;
-        for (; at < rest.size() && is_digit(rest[at]); ++at, digits = true) value = value * 10 + (rest[at] - '0');
+        for (; at < rest.size() && is_digit(rest[at]); ++at, digits = true)
+            value = value * 10 + (rest[at] - '0');
         if (at < rest.size() && rest[at] == '.')
             for (++at; at < rest.size() && is_digit(rest[at]); ++at, digits = true)
                 value += (rest[at] - '0') * (place /= 10);
@@ -114,8 +111,8 @@ Result<Duration> parse_go_duration(std::string_view text) {
         for (const Unit& known : kUnits)
             if (known.name == name) unit = &known;
         if (!unit)
-            return fail(ErrorCode::invalid, fmt::format("time: unknown unit {} in duration {}", go_quote(name),
-                                                        go_quote(text)));
+            return fail(ErrorCode::invalid,
+                        fmt::format("time: unknown unit {} in duration {}", go_quote(name), go_quote(text)));
         total += value * static_cast<long double>(unit->nanoseconds);
         if (total > 9.2e18L) return invalid();
     }
@@ -162,9 +159,9 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
     parts.tm_hour = number(text, 11, 2);
     parts.tm_min = number(text, 14, 2);
     parts.tm_sec = number(text, 17, 2);
-    if (parts.tm_year < -1900 || parts.tm_mon < 0 || parts.tm_mon > 11 || parts.tm_mday < 1 || parts.tm_mday > 31 ||
-        parts.tm_hour < 0 || parts.tm_hour > 23 || parts.tm_min < 0 || parts.tm_min > 59 || parts.tm_sec < 0 ||
-        parts.tm_sec > 60)
+    if (parts.tm_year < -1900 || parts.tm_mon < 0 || parts.tm_mon > 11 || parts.tm_mday < 1 ||
+        parts.tm_mday > 31 || parts.tm_hour < 0 || parts.tm_hour > 23 || parts.tm_min < 0 ||
+        parts.tm_min > 59 || parts.tm_sec < 0 || parts.tm_sec > 60)
         return invalid;
     std::string_view rest = text.substr(19);
     std::int64_t micros = 0, place = 1'000'000;
@@ -178,8 +175,8 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
     std::int64_t offset = 0;
     if (rest != "Z" && rest != "z") {
         const int hours = number(rest, 1, 2), minutes = number(rest, 4, 2);
-        if (rest.size() != 6 || (rest[0] != '+' && rest[0] != '-') || rest[3] != ':' || hours < 0 || hours > 23 ||
-            minutes < 0 || minutes > 59)
+        if (rest.size() != 6 || (rest[0] != '+' && rest[0] != '-') || rest[3] != ':' || hours < 0 ||
+            hours > 23 || minutes < 0 || minutes > 59)
             return invalid;
         offset = (hours * 60 + minutes) * 60 * (rest[0] == '-' ? -1 : 1);
     }

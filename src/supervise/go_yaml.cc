@@ -19,9 +19,10 @@ bool is_blank(char c) {
 }
 
 constexpr std::array<std::string_view, 52> kSpecialWords{
-    "~",    "null",  "Null",  "NULL",  "true", "True", "TRUE", "false", "False", "FALSE", ".nan", ".NaN", ".NAN",
-    ".inf", ".Inf",  ".INF",  "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", "<<",  "y",    "Y",    "yes",
-    "Yes",  "YES",   "on",    "On",    "ON",   "n",    "N",    "no",    "No",    "NO",    "off",  "Off",  "OFF"};
+    "~",     "null",  "Null", "NULL", "true", "True", "TRUE",  "false", "False", "FALSE",
+    ".nan",  ".NaN",  ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf",
+    "-.Inf", "-.INF", "<<",   "y",    "Y",    "yes",  "Yes",   "YES",   "on",    "On",
+    "ON",    "n",     "N",    "no",   "No",   "NO",   "off",   "Off",   "OFF"};
 
 // [0-9_] of a base, at least one digit; go's integers allow "_" between.
 bool all_digits(std::string_view text, std::string_view digits) {
@@ -53,7 +54,8 @@ bool looks_like_number(std::string_view text) {
     if (text[at] != 'e' && text[at] != 'E') return false;
     ++at;
     if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
-    return at < text.size() && std::all_of(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_digit);
+    return at < text.size() &&
+           std::all_of(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_digit);
 }
 
 // "190:20:30", an integer of base 60 in YAML 1.1.
@@ -65,15 +67,17 @@ bool looks_like_base_60(std::string_view text) {
 }
 
 bool looks_like_date(std::string_view text) {
-    if (text.size() < 8 || !std::all_of(text.begin(), text.begin() + 4, is_digit) || text[4] != '-') return false;
+    if (text.size() < 8 || !std::all_of(text.begin(), text.begin() + 4, is_digit) || text[4] != '-')
+        return false;
     return std::ranges::all_of(text.substr(5), [](char c) {
-        return is_digit(c) || c == '-' || c == ':' || c == '.' || c == '+' || c == ' ' || c == 'T' || c == 't' ||
-               c == 'Z';
+        return is_digit(c) || c == '-' || c == ':' || c == '.' || c == '+' || c == ' ' || c == 'T' ||
+               c == 't' || c == 'Z';
     });
 }
 
 bool needs_escapes(std::string_view text) {
-    return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    return std::ranges::any_of(text,
+                               [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 bool plain_allowed(std::string_view text) {
@@ -81,7 +85,8 @@ bool plain_allowed(std::string_view text) {
     if (text.starts_with("---") || text.starts_with("...")) return false;
     if (std::string_view("#,[]{}&*!|>'\"%@`").find(text.front()) != std::string_view::npos) return false;
     const bool blank_follows_first = text.size() == 1 || is_blank(text[1]);
-    if ((text.front() == '-' || text.front() == '?' || text.front() == ':') && blank_follows_first) return false;
+    if ((text.front() == '-' || text.front() == '?' || text.front() == ':') && blank_follows_first)
+        return false;
     for (std::size_t i = 1; i < text.size(); ++i) {
         if (text[i] == ':' && (i + 1 == text.size() || is_blank(text[i + 1]))) return false;
         if (text[i] == '#' && is_blank(text[i - 1])) return false;
@@ -150,7 +155,8 @@ bool natural_less(std::string_view a, std::string_view b) {
     const bool letter_a = is_letter(a[at]), letter_b = is_letter(b[at]);
     if (letter_a && letter_b) return static_cast<unsigned char>(a[at]) < static_cast<unsigned char>(b[at]);
     if (letter_a || letter_b) return after_digit ? letter_a : letter_b;
-    // Two numbers that begin to differ here: the one of more digits is greater, unless those are zeros in front.
+    // Two numbers that begin to differ here: the one of more digits is greater, unless those are zeros in
+    // front.
     const std::string_view number_a = digits_at(a, at), number_b = digits_at(b, at);
     const bool leading = (a[at] == '0' || b[at] == '0') && all_zeros_before(a, at);
     const auto value = [&](std::string_view digits) {
@@ -199,9 +205,8 @@ void YamlWriter::literal(std::string_view value) {
 void YamlWriter::field(std::string_view key, std::string_view value) {
     if (value.empty()) return;
     const bool lines = value.find('\n') != std::string_view::npos;
-    const bool tidy = std::ranges::none_of(value, [](char c) {
-        return c != '\n' && (static_cast<unsigned char>(c) < 0x20 || c == 0x7f);
-    });
+    const bool tidy = std::ranges::none_of(
+        value, [](char c) { return c != '\n' && (static_cast<unsigned char>(c) < 0x20 || c == 0x7f); });
     if (!lines || !tidy || value.find(" \n") != std::string_view::npos || is_blank(value.back()))
         return field_raw(key, yaml_scalar(value));
     line(key);

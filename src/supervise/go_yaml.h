@@ -57,9 +57,10 @@ std::vector<const typename Map::value_type*> naturally_sorted(const Map& map) {
     std::vector<const typename Map::value_type*> entries;
     // Not std::sort: the natural order is not transitive for every odd name, which this does not mind.
     for (const auto& entry : map)
-        entries.insert(std::upper_bound(entries.begin(), entries.end(), &entry,
-                                        [](const auto* a, const auto* b) { return natural_less(a->first, b->first); }),
-                       &entry);
+        entries.insert(
+            std::upper_bound(entries.begin(), entries.end(), &entry,
+                             [](const auto* a, const auto* b) { return natural_less(a->first, b->first); }),
+            &entry);
     return entries;
 }
 

@@ -50,7 +50,8 @@ Result<Identity> parse_identity(const JsonObject& object) {
     Identity identity;
     for (const auto& [key, value] : object)
         if (key != "access" && key != "local" && key != "basic" && key != "cert")
-            return invalid(fmt::format("unknown field {}", go_quote(std::string_view(key.data(), key.size()))));
+            return invalid(
+                fmt::format("unknown field {}", go_quote(std::string_view(key.data(), key.size()))));
     PGHERD_TRY(identity.access, parse_access(object.if_contains("access")));
     const JsonObject* local = section(object, "local");
     const JsonObject* basic = section(object, "basic");
@@ -59,7 +60,8 @@ Result<Identity> parse_identity(const JsonObject& object) {
         return invalid("identity must have at least one type (\"local\", \"basic\", or \"cert\")");
     if (local) {
         const Json* id = local->if_contains("user-id");
-        if (!id || !(id->is_int64() || id->is_uint64())) return invalid("local identity must specify user-id");
+        if (!id || !(id->is_int64() || id->is_uint64()))
+            return invalid("local identity must specify user-id");
         const auto number = id->is_int64() ? id->get_int64() : INT64_MAX;
         if (number < 0 || number > UINT32_MAX) return invalid("local identity has an invalid user-id");
         identity.user_id = static_cast<std::uint32_t>(number);
@@ -72,7 +74,8 @@ Result<Identity> parse_identity(const JsonObject& object) {
     if (cert) {
         const Json* pem = cert->if_contains("pem");
         identity.certificate = pem ? text_of(*pem) : "";
-        if (identity.certificate.empty()) return invalid("cert identity must include a PEM-encoded certificate");
+        if (identity.certificate.empty())
+            return invalid("cert identity must include a PEM-encoded certificate");
     }
     return identity;
 }
@@ -104,8 +107,8 @@ Status none(const IdentityInput& input, std::string_view complaint, Wrong wrong)
 Status not_null(const IdentityInput& input, std::string_view operation) {
     for (const auto& [name, identity] : input)
         if (!identity)
-            return invalid(fmt::format("identity value for {} must not be null for {} operation", go_quote(name),
-                                       operation));
+            return invalid(fmt::format("identity value for {} must not be null for {} operation",
+                                       go_quote(name), operation));
     return {};
 }
 
@@ -134,8 +137,9 @@ Result<IdentityInput> parse_identities(const JsonObject& object) {
             return invalid(fmt::format("identity {} invalid: {}", go_quote(name), why));
         };
         if (!is_name(name))
-            return complain("must start with an alphabetic character and only contain alphanumeric, underscore, "
-                            "and hyphen characters");
+            return complain(
+                "must start with an alphabetic character and only contain alphanumeric, underscore, "
+                "and hyphen characters");
         if (!value.is_object()) return complain("must be an object");
         Result<Identity> identity = parse_identity(value.get_object());
         if (!identity) return complain(identity.error().message);
@@ -185,7 +189,8 @@ Status Identities::replace(const IdentityInput& input) {
 Status Identities::remove(const IdentityInput& input) {
     for (const auto& [name, identity] : input)
         if (identity)
-            return invalid(fmt::format("identity value for {} must be null for remove operation", go_quote(name)));
+            return invalid(
+                fmt::format("identity value for {} must be null for remove operation", go_quote(name)));
     PGHERD_CHECK(none(input, "identities do not exist",
                       [&](const auto& name, const auto&) { return !identities_.contains(name); }));
     return replace(input);

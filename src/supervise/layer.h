@@ -52,7 +52,9 @@ struct Service {
     bool operator==(const Service&) const = default;
 
     bool enabled() const { return startup == "enabled"; }
-    Duration effective_backoff_delay() const { return backoff_delay.value_or(std::chrono::milliseconds(500)); }
+    Duration effective_backoff_delay() const {
+        return backoff_delay.value_or(std::chrono::milliseconds(500));
+    }
     double effective_backoff_factor() const { return backoff_factor.value_or(2.0); }
     Duration effective_backoff_limit() const { return backoff_limit.value_or(std::chrono::seconds(30)); }
     Duration effective_kill_delay() const { return kill_delay.value_or(std::chrono::seconds(5)); }

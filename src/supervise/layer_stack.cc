@@ -42,7 +42,8 @@ Status insert(std::vector<Layer>& layers, Layer layer, bool inner) {
         return fail(ErrorCode::failed, "cannot insert sub-directory layer without 'inner' attribute set");
     if (last) {
         if ((last->order + 1) % kLevel == 0)
-            return fail(ErrorCode::failed, fmt::format("too many layers in sub-directory of {}", go_quote(last->label)));
+            return fail(ErrorCode::failed,
+                        fmt::format("too many layers in sub-directory of {}", go_quote(last->label)));
         layer.order = last->order + 1;
         layers.insert(layers.begin() + (last - layers.data()) + 1, std::move(layer));
         return {};
@@ -148,10 +149,12 @@ Result<std::vector<NamedLayerFile>> layer_files(const std::vector<DirectoryEntry
         NamedLayerFile file{entry.name, {}};
         file.parts.directory = entry.directory;
         if (entry.directory && nested)
-            return invalid(fmt::format("cannot have a layers sub-directory at this level: {}", go_quote(name)));
+            return invalid(
+                fmt::format("cannot have a layers sub-directory at this level: {}", go_quote(name)));
         if (!parse_stem(name.substr(0, name.size() - suffix.size()), file.parts))
             return invalid(fmt::format("invalid layer {}: {} (must look like \"123-some-label{}\")",
-                                       entry.directory ? "sub-directory name" : "filename", go_quote(name), suffix));
+                                       entry.directory ? "sub-directory name" : "filename", go_quote(name),
+                                       suffix));
         files.push_back(std::move(file));
     }
     std::ranges::sort(files, {}, &NamedLayerFile::name);

@@ -49,10 +49,10 @@ std::string describe(const YAML::Node& node) {
     std::string text = node.Scalar();
     std::string_view tag = "!!str";
     if (!quoted(node) && means_something_else(text))
-        tag = text == "true" || text == "false"                             ? "!!bool"
-              : text.find_first_not_of("+-0123456789") == std::string::npos ? "!!int"
+        tag = text == "true" || text == "false"                                ? "!!bool"
+              : text.find_first_not_of("+-0123456789") == std::string::npos    ? "!!int"
               : text.find_first_not_of("+-.eE0123456789") == std::string::npos ? "!!float"
-                                                                            : "!!str";
+                                                                               : "!!str";
     if (text.size() > 10) text = text.substr(0, 7) + "...";
     return fmt::format("{} `{}`", tag, text);
 }
@@ -63,12 +63,14 @@ class Pairs {
     Pairs(const YAML::Node& map, Mistakes& mistakes) {
         for (const auto& pair : map) {
             if (!pair.first.IsScalar()) {
-                mistakes.add(pair.first, fmt::format("cannot unmarshal {} into string", describe(pair.first)));
+                mistakes.add(pair.first,
+                             fmt::format("cannot unmarshal {} into string", describe(pair.first)));
             } else if (pair.first.Scalar() == "<<" && !quoted(pair.first)) {
                 merged_.push_back(pair.second);
             } else if (const auto* before = find(pair.first.Scalar())) {
-                mistakes.add(pair.first, fmt::format("mapping key {} already defined at line {}",
-                                                     go_quote(pair.first.Scalar()), before->key.Mark().line + 1));
+                mistakes.add(pair.first,
+                             fmt::format("mapping key {} already defined at line {}",
+                                         go_quote(pair.first.Scalar()), before->key.Mark().line + 1));
             } else {
                 pairs_.push_back({pair.first, pair.second, pair.first.Scalar()});
             }
@@ -107,7 +109,9 @@ class Pairs {
 class Object {
   public:
     Object(const YAML::Node& map, std::string_view type, Mistakes& mistakes)
-        : pairs_(map.IsMap() ? map : YAML::Node(YAML::NodeType::Map), mistakes), type_(type), mistakes_(mistakes) {
+        : pairs_(map.IsMap() ? map : YAML::Node(YAML::NodeType::Map), mistakes),
+          type_(type),
+          mistakes_(mistakes) {
         if (!map.IsMap())
             mistakes_.add(map, fmt::format("cannot unmarshal {} into {}", describe(map), type_));
     }
@@ -307,7 +311,9 @@ void read_section(const YAML::Node& node, std::string_view what, Map& target) {
 void read_pairing(const YAML::Node& node, std::string& mode) {
     if (node.IsNull()) return;
     Mistakes mistakes;
-    { Object(node, "pairingstate.Config", mistakes).read("mode", mode); }
+    {
+        Object(node, "pairingstate.Config", mistakes).read("mode", mode);
+    }
     mistakes.check();
 }
 

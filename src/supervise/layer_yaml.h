@@ -14,7 +14,7 @@ namespace pgherd::supervise {
 Result<Layer> parse_layer(int order, std::string_view label, std::string_view yaml);
 
 // Plans and layers as Pebble writes them.
-std::string plan_yaml(const Plan& plan);    // "{}\n" when nothing is in it
+std::string plan_yaml(const Plan& plan);     // "{}\n" when nothing is in it
 std::string layer_yaml(const Layer& layer);  // the same with summary and description; parse_layer reads it
 
 }  // namespace pgherd::supervise

@@ -47,10 +47,12 @@ bool NoticeFilter::matches(const Notice& notice) const {
 
 Status validate_custom_notice(const NoticeInput& input) {
     const auto invalid = [](std::string text) { return fail(ErrorCode::invalid, std::move(text)); };
-    if (input.type != "custom") return invalid("invalid type \"" + input.type + "\" (can only add \"custom\" notices)");
+    if (input.type != "custom")
+        return invalid("invalid type \"" + input.type + "\" (can only add \"custom\" notices)");
     if (input.key.size() > kMaxKey) return invalid(fmt::format("key must be {} bytes or less", kMaxKey));
     if (!is_custom_key(input.key))
-        return invalid(fmt::format("invalid key {} (must be in \"example.com/path\" format)", go_quote(input.key)));
+        return invalid(
+            fmt::format("invalid key {} (must be in \"example.com/path\" format)", go_quote(input.key)));
     std::size_t size = 2;
     for (const auto& [key, value] : input.data) size += key.size() + value.size() + 6;
     if (size > kMaxData) return invalid(fmt::format("total size of data must be {} bytes or less", kMaxData));
@@ -69,7 +71,8 @@ NoticeBook::Recorded NoticeBook::record(const NoticeInput& input, WallTime now) 
     now = unique_time(now);
     const Notice* known = find(input.user, input.type, input.key);
     Notice* notice = known ? &notices_[known->id] : nullptr;
-    if (notice && now > notice->last_occurred + std::chrono::duration_cast<WallTime::duration>(notice->expire_after)) {
+    if (notice &&
+        now > notice->last_occurred + std::chrono::duration_cast<WallTime::duration>(notice->expire_after)) {
         removed_.push_back(notice->id);
         notices_.erase(notice->id);
         notice = nullptr;
@@ -78,10 +81,12 @@ NoticeBook::Recorded NoticeBook::record(const NoticeInput& input, WallTime now) 
     if (!notice) {
         const NoticeId id = ++last_id_;
         notice = &notices_[id];
-        *notice = Notice{.id = id, .user = input.user, .type = input.type, .key = input.key, .first_occurred = now};
+        *notice =
+            Notice{.id = id, .user = input.user, .type = input.type, .key = input.key, .first_occurred = now};
     } else {
-        repeated = input.repeat_after <= Duration{} ||
-                   now > notice->last_repeated + std::chrono::duration_cast<WallTime::duration>(input.repeat_after);
+        repeated =
+            input.repeat_after <= Duration{} ||
+            now > notice->last_repeated + std::chrono::duration_cast<WallTime::duration>(input.repeat_after);
     }
     notice->last_occurred = now;
     if (repeated) notice->last_repeated = now;
@@ -104,7 +109,8 @@ const Notice* NoticeBook::find(std::optional<std::uint32_t> user, std::string_vi
                                std::string_view key) const {
     // From the newest: a repeated notice is mostly a recent one.
     for (auto entry = notices_.rbegin(); entry != notices_.rend(); ++entry)
-        if (const Notice& notice = entry->second; notice.key == key && notice.type == type && notice.user == user)
+        if (const Notice& notice = entry->second;
+            notice.key == key && notice.type == type && notice.user == user)
             return &notice;
     return nullptr;
 }
@@ -112,7 +118,8 @@ const Notice* NoticeBook::find(std::optional<std::uint32_t> user, std::string_vi
 std::vector<const Notice*> NoticeBook::matching(const NoticeFilter& filter, WallTime now) const {
     std::vector<const Notice*> found;
     for (const auto& [id, notice] : notices_)
-        if (now <= notice.last_occurred + std::chrono::duration_cast<WallTime::duration>(notice.expire_after) &&
+        if (now <=
+                notice.last_occurred + std::chrono::duration_cast<WallTime::duration>(notice.expire_after) &&
             filter.matches(notice))
             found.push_back(&notice);
     std::ranges::sort(found, {}, &Notice::last_repeated);
@@ -122,7 +129,8 @@ std::vector<const Notice*> NoticeBook::matching(const NoticeFilter& filter, Wall
 bool NoticeBook::any(const NoticeFilter& filter, WallTime now) const {
     return std::ranges::any_of(notices_, [&](const auto& entry) {
         const Notice& notice = entry.second;
-        return now <= notice.last_occurred + std::chrono::duration_cast<WallTime::duration>(notice.expire_after) &&
+        return now <= notice.last_occurred +
+                          std::chrono::duration_cast<WallTime::duration>(notice.expire_after) &&
                filter.matches(notice);
     });
 }

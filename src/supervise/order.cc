@@ -98,14 +98,16 @@ void add_dependants(const Plan& plan, Names& names) {
     for (bool grown = true; grown;) {
         grown = false;
         for (const auto& [name, service] : plan.services)
-            if (!names.contains(name) &&
-                std::ranges::any_of(service.requirements, [&](const auto& other) { return names.contains(other); }))
+            if (!names.contains(name) && std::ranges::any_of(service.requirements, [&](const auto& other) {
+                    return names.contains(other);
+                }))
                 grown = names.insert(name).second;
     }
 }
 
 // A number for each, equal for those linked by `requires`.
-std::map<std::string, std::size_t, std::less<>> lanes(const Plan& plan, const std::vector<std::string>& order) {
+std::map<std::string, std::size_t, std::less<>> lanes(const Plan& plan,
+                                                      const std::vector<std::string>& order) {
     std::map<std::string, std::size_t, std::less<>> position;
     for (const std::string& name : order) position.emplace(name, position.size());
     std::vector<std::size_t> parent(order.size());
@@ -139,7 +141,8 @@ std::vector<OrderedService> with_waits(const Plan& plan, const std::vector<std::
         if (const auto last = last_of_lane.find(entry.lane); last != last_of_lane.end())
             entry.waits_for.push_back(last->second);
         std::ranges::sort(entry.waits_for);
-        entry.waits_for.erase(std::unique(entry.waits_for.begin(), entry.waits_for.end()), entry.waits_for.end());
+        entry.waits_for.erase(std::unique(entry.waits_for.begin(), entry.waits_for.end()),
+                              entry.waits_for.end());
         last_of_lane[entry.lane] = position[name] = result.size();
         result.push_back(std::move(entry));
     }
@@ -183,7 +186,8 @@ Result<std::vector<OrderedService>> stop_order(const Plan& plan, const std::vect
     return stopping(plan, all);
 }
 
-Result<std::vector<OrderedService>> stop_order_of_only(const Plan& plan, const std::vector<std::string>& names) {
+Result<std::vector<OrderedService>> stop_order_of_only(const Plan& plan,
+                                                       const std::vector<std::string>& names) {
     PGHERD_TRY(const Names all, known(plan, names));
     return stopping(plan, all);
 }

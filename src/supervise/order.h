@@ -16,7 +16,8 @@ namespace pgherd::supervise {
 struct OrderedService {
     std::string name;
     std::size_t lane = 0;
-    std::vector<std::size_t> waits_for;  // positions of those, earlier in the list, that must be finished first
+    std::vector<std::size_t>
+        waits_for;  // positions of those, earlier in the list, that must be finished first
 };
 
 // `names` and everything they require. Error: a name that does not exist.
@@ -24,7 +25,8 @@ Result<std::vector<OrderedService>> start_order(const Plan& plan, const std::vec
 // `names` and everything that requires them, dependants first.
 Result<std::vector<OrderedService>> stop_order(const Plan& plan, const std::vector<std::string>& names);
 // Only `names`, dependants first: for a restart.
-Result<std::vector<OrderedService>> stop_order_of_only(const Plan& plan, const std::vector<std::string>& names);
+Result<std::vector<OrderedService>> stop_order_of_only(const Plan& plan,
+                                                       const std::vector<std::string>& names);
 // Error: `services in before/after loop: a, b`.
 Status check_loops(const Plan& plan);
 

@@ -17,7 +17,8 @@ std::unexpected<Error> invalid(std::string text) {
     return fail(ErrorCode::invalid, std::move(text));
 }
 
-// --- merging -------------------------------------------------------------------------------------------------
+// --- merging
+// -------------------------------------------------------------------------------------------------
 
 void merge(std::string& target, const std::string& over) {
     if (!over.empty()) target = over;
@@ -118,27 +119,29 @@ template <class Map>
 Status put_over(Map& target, const Map& over, const Layer& layer, std::string_view what) {
     for (const auto& [name, object] : over) {
         if (object.override.empty())
-            return invalid(fmt::format("layer {} must define \"override\" for {} {}", go_quote(layer.label), what,
-                                       go_quote(name)));
+            return invalid(fmt::format("layer {} must define \"override\" for {} {}", go_quote(layer.label),
+                                       what, go_quote(name)));
         const auto found = target.find(name);
         if (object.override == "replace" || (object.override == "merge" && found == target.end()))
             target.insert_or_assign(name, object);
         else if (object.override == "merge")
             merge(found->second, object);
         else
-            return invalid(fmt::format("layer {} has invalid \"override\" value for {} {}", go_quote(layer.label),
-                                       what, go_quote(name)));
+            return invalid(fmt::format("layer {} has invalid \"override\" value for {} {}",
+                                       go_quote(layer.label), what, go_quote(name)));
     }
     return {};
 }
 
-// --- one layer -----------------------------------------------------------------------------------------------
+// --- one layer
+// -----------------------------------------------------------------------------------------------
 
 Status check_service_name(const std::string& name) {
     if (name.empty()) return invalid("cannot use empty string as service name");
     if (name == "pebble") return invalid("cannot use reserved service name \"pebble\"");
     if (name.starts_with('-'))
-        return invalid(fmt::format("cannot use service name {}: starting with \"-\" not allowed", go_quote(name)));
+        return invalid(
+            fmt::format("cannot use service name {}: starting with \"-\" not allowed", go_quote(name)));
     return {};
 }
 
@@ -180,7 +183,8 @@ Status check_check(const std::string& name, const Check& check) {
     PGHERD_CHECK(one_of(check.startup, {"enabled", "disabled"},
                         [&] { return subject() + " startup must be \"enabled\" or \"disabled\""; }));
     if (check.period && *check.period <= Duration{}) return invalid(subject() + " period must not be zero");
-    if (check.timeout && *check.timeout <= Duration{}) return invalid(subject() + " timeout must not be zero");
+    if (check.timeout && *check.timeout <= Duration{})
+        return invalid(subject() + " timeout must not be zero");
     if (check.threshold < 0) return invalid(subject() + " threshold must not be negative");
     if (check.exec && !check.exec->command.empty())
         if (const auto words = split_command(check.exec->command); !words)
@@ -194,15 +198,16 @@ Status check_log_target(const std::string& name, const LogTarget& target) {
     if (name.empty()) return invalid("cannot use empty string as log target name");
     for (const auto& [label, value] : target.labels)
         if (label.starts_with("pebble_"))
-            return invalid(fmt::format("log target {}: label {} uses reserved prefix \"pebble_\"", go_quote(name),
-                                       go_quote(label)));
+            return invalid(fmt::format("log target {}: label {} uses reserved prefix \"pebble_\"",
+                                       go_quote(name), go_quote(label)));
     return one_of(target.type, {"loki", "opentelemetry", "syslog"}, [&] {
         return fmt::format("log target {} has unsupported type {}, must be {}", go_quote(name),
                            go_quote(target.type), kTargetTypes);
     });
 }
 
-// --- the whole -----------------------------------------------------------------------------------------------
+// --- the whole
+// -----------------------------------------------------------------------------------------------
 
 Status check_planned_service(const Plan& plan, const std::string& name, const Service& service) {
     if (service.command.empty())
@@ -238,15 +243,15 @@ Status check_planned_check(const Plan& plan, const std::string& name, const Chec
 
 Status check_planned_target(const Plan& plan, const std::string& name, const LogTarget& target) {
     if (target.type.empty())
-        return invalid(fmt::format("plan must define \"type\" ({}) for log target {}", kTargetTypes,
-                                   go_quote(name)));
+        return invalid(
+            fmt::format("plan must define \"type\" ({}) for log target {}", kTargetTypes, go_quote(name)));
     if (target.location.empty())
         return invalid(fmt::format("plan must define \"location\" for log target {}", go_quote(name)));
     for (const std::string& entry : target.services) {
         const std::string service = entry.starts_with('-') ? entry.substr(1) : entry;
         if (service != "all" && !plan.services.contains(service))
-            return invalid(fmt::format("log target {} specifies unknown service {}", go_quote(name),
-                                       go_quote(service)));
+            return invalid(
+                fmt::format("log target {} specifies unknown service {}", go_quote(name), go_quote(service)));
     }
     return {};
 }
@@ -276,7 +281,8 @@ Status validate_layer(const Layer& layer) {
         PGHERD_CHECK(check_service(name, service));
     }
     for (const auto& [name, check] : layer.sections.checks) PGHERD_CHECK(check_check(name, check));
-    for (const auto& [name, target] : layer.sections.log_targets) PGHERD_CHECK(check_log_target(name, target));
+    for (const auto& [name, target] : layer.sections.log_targets)
+        PGHERD_CHECK(check_log_target(name, target));
     return one_of(layer.sections.pairing_mode, {"disabled", "single", "multiple"}, [&] {
         return fmt::format("pairing mode {} invalid: must be \"disabled\", \"single\" or \"multiple\"",
                            go_quote(layer.sections.pairing_mode));
@@ -287,7 +293,8 @@ Status validate_plan(const Plan& plan) {
     for (const auto& [name, service] : plan.services)
         PGHERD_CHECK(check_planned_service(plan, name, service));
     for (const auto& [name, check] : plan.checks) PGHERD_CHECK(check_planned_check(plan, name, check));
-    for (const auto& [name, target] : plan.log_targets) PGHERD_CHECK(check_planned_target(plan, name, target));
+    for (const auto& [name, target] : plan.log_targets)
+        PGHERD_CHECK(check_planned_target(plan, name, target));
     return check_loops(plan);
 }
 

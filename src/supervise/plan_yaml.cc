@@ -43,25 +43,34 @@ void write(YamlWriter& out, const Service& service) {
 
 void write_type(YamlWriter& out, const Check& check) {
     if (check.http) {
-        out.mapping("http", [&] {
-            out.field("url", check.http->url);
-            out.strings("headers", check.http->headers);
-        }, true);
+        out.mapping(
+            "http",
+            [&] {
+                out.field("url", check.http->url);
+                out.strings("headers", check.http->headers);
+            },
+            true);
     }
     if (check.tcp) {
-        out.mapping("tcp", [&] {
-            if (check.tcp->port != 0) out.field_raw("port", fmt::format("{}", check.tcp->port));
-            out.field("host", check.tcp->host);
-        }, true);
+        out.mapping(
+            "tcp",
+            [&] {
+                if (check.tcp->port != 0) out.field_raw("port", fmt::format("{}", check.tcp->port));
+                out.field("host", check.tcp->host);
+            },
+            true);
     }
     if (check.exec) {
-        out.mapping("exec", [&] {
-            out.field("command", check.exec->command);
-            out.field("service-context", check.exec->service_context);
-            out.strings("environment", check.exec->environment);
-            write_owner(out, check.exec->owner);
-            out.field("working-dir", check.exec->working_dir);
-        }, true);
+        out.mapping(
+            "exec",
+            [&] {
+                out.field("command", check.exec->command);
+                out.field("service-context", check.exec->service_context);
+                out.strings("environment", check.exec->environment);
+                write_owner(out, check.exec->owner);
+                out.field("working-dir", check.exec->working_dir);
+            },
+            true);
     }
 }
 

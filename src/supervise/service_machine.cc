@@ -52,13 +52,14 @@ std::string_view ServiceMachine::current() const {
 }
 
 bool ServiceMachine::stoppable() const {
-    return state_ == ServiceState::starting || state_ == ServiceState::running || state_ == ServiceState::backoff ||
-           state_ == ServiceState::terminating || state_ == ServiceState::killing;
+    return state_ == ServiceState::starting || state_ == ServiceState::running ||
+           state_ == ServiceState::backoff || state_ == ServiceState::terminating ||
+           state_ == ServiceState::killing;
 }
 
 bool ServiceMachine::startable() const {
-    return state_ == ServiceState::initial || state_ == ServiceState::stopped || state_ == ServiceState::backoff ||
-           state_ == ServiceState::exited;
+    return state_ == ServiceState::initial || state_ == ServiceState::stopped ||
+           state_ == ServiceState::backoff || state_ == ServiceState::exited;
 }
 
 void ServiceMachine::on(const service_event::Start& event, Instant, Effects& effects) {
@@ -96,7 +97,8 @@ void ServiceMachine::on(const service_event::Spawned&, Instant now, Effects& eff
 void ServiceMachine::on(const service_event::SpawnFailed& event, Instant now, Effects& effects) {
     if (spawning_again_) {
         // The binary may come back (an upgrade replaces it): go on trying.
-        effects.push_back(Note{true, fmt::format("Service {} cannot be started: {}", go_quote(name_), event.why)});
+        effects.push_back(
+            Note{true, fmt::format("Service {} cannot be started: {}", go_quote(name_), event.why)});
         return back_off(now, effects);
     }
     state_ = ServiceState::stopped;
@@ -131,7 +133,8 @@ void ServiceMachine::on(const service_event::TimePassed&, Instant now, Effects& 
             effects.push_back(Arm{});
             if (std::exchange(stop_pending_, false))
                 effects.push_back(Finished{
-                    .start = false, .error = "cannot stop service: process still running after SIGTERM and SIGKILL"});
+                    .start = false,
+                    .error = "cannot stop service: process still running after SIGTERM and SIGKILL"});
             return;
         case ServiceState::initial:
         case ServiceState::running:
@@ -148,14 +151,13 @@ void ServiceMachine::terminate(Instant now, Effects& effects) {
 
 void ServiceMachine::on(const service_event::Stop&, Instant now, Effects& effects) {
     const auto already = [&](std::string_view what) {
-        effects.push_back(Finished{.start = false, .info = fmt::format("Service {} {}", go_quote(name_), what)});
+        effects.push_back(
+            Finished{.start = false, .info = fmt::format("Service {} {}", go_quote(name_), what)});
     };
     switch (state_) {
         case ServiceState::initial: return already("has never been started.");
         case ServiceState::stopped: return already("already stopped.");
-        case ServiceState::exited:
-            state_ = ServiceState::stopped;
-            return already("had already exited.");
+        case ServiceState::exited: state_ = ServiceState::stopped; return already("had already exited.");
         case ServiceState::terminating:
         case ServiceState::killing:
             restart_after_exit_ = false;
@@ -169,7 +171,8 @@ void ServiceMachine::on(const service_event::Stop&, Instant now, Effects& effect
             return;
         case ServiceState::starting:
             if (std::exchange(start_pending_, false))
-                effects.push_back(Finished{.error = "service start attempt: stopped before the 1s okay delay"});
+                effects.push_back(
+                    Finished{.error = "service start attempt: stopped before the 1s okay delay"});
             break;
         case ServiceState::running: break;
     }
@@ -211,23 +214,24 @@ void ServiceMachine::exited_by_itself(int code, Instant now, Effects& effects) {
     exit_code_was_zero_ = success;
     const std::string_view action = or_restart(success ? config_->on_success : config_->on_failure);
     if (std::exchange(start_pending_, false)) {
-        effects.push_back(Finished{
-            .error = fmt::format("service start attempt: exited quickly with code {}, will {}", code,
-                                 action == "restart"  ? "restart"
-                                 : action == "ignore" ? "not restart"
-                                                      : "shut down"),
-            .with_output = true});
+        effects.push_back(
+            Finished{.error = fmt::format("service start attempt: exited quickly with code {}, will {}", code,
+                                          action == "restart"  ? "restart"
+                                          : action == "ignore" ? "not restart"
+                                                               : "shut down"),
+                     .with_output = true});
     }
-    effects.push_back(Note{!success, fmt::format("Service {} stopped unexpectedly with code {}", go_quote(name_), code)});
+    effects.push_back(
+        Note{!success, fmt::format("Service {} stopped unexpectedly with code {}", go_quote(name_), code)});
     failed_checks_.clear();
     // A run that lasted proves that the service works: the next failure is a first one again.
     if (now - running_since_ >= config_->effective_backoff_limit()) delay_ = Duration{};
-    act(action, success, kServiceFailed,
-        fmt::format("service {} exited with code {}", go_quote(name_), code), now, effects);
+    act(action, success, kServiceFailed, fmt::format("service {} exited with code {}", go_quote(name_), code),
+        now, effects);
 }
 
-void ServiceMachine::act(std::string_view action, bool success, int failure_code, const std::string& why, Instant now,
-                         Effects& effects) {
+void ServiceMachine::act(std::string_view action, bool success, int failure_code, const std::string& why,
+                         Instant now, Effects& effects) {
     if (action == "restart") return back_off(now, effects);
     effects.push_back(Arm{});
     state_ = ServiceState::exited;
@@ -249,8 +253,9 @@ void ServiceMachine::back_off(Instant now, Effects& effects) {
     const auto extra = static_cast<Duration::rep>(static_cast<double>(delay_.count()) * jitter);
     const Duration wait = delay_ + Duration(extra);
     state_ = ServiceState::backoff;
-    effects.push_back(Note{false, fmt::format("Service {} will be restarted in {}", go_quote(name_),
-                                              go_duration(std::chrono::floor<std::chrono::milliseconds>(wait)))});
+    effects.push_back(
+        Note{false, fmt::format("Service {} will be restarted in {}", go_quote(name_),
+                                go_duration(std::chrono::floor<std::chrono::milliseconds>(wait)))});
     effects.push_back(Arm{now + wait});
 }
 
@@ -265,13 +270,14 @@ void ServiceMachine::on(const service_event::CheckFailed& event, Instant now, Ef
     const bool alive = state_ == ServiceState::running;
     if (!alive && state_ != ServiceState::backoff && state_ != ServiceState::exited) return;
     if (found->second != "restart") {
-        effects.push_back(Shutdown{found->second == "success-shutdown" ? kSuccess : kCheckFailed,
-                                   fmt::format("check {} of service {} failed", go_quote(event.check),
-                                               go_quote(name_))});
+        effects.push_back(
+            Shutdown{found->second == "success-shutdown" ? kSuccess : kCheckFailed,
+                     fmt::format("check {} of service {} failed", go_quote(event.check), go_quote(name_))});
         return;
     }
-    effects.push_back(Note{true, fmt::format("Service {} on-check-failure action is \"restart\", check {} failed",
-                                             go_quote(name_), go_quote(event.check))});
+    effects.push_back(
+        Note{true, fmt::format("Service {} on-check-failure action is \"restart\", check {} failed",
+                               go_quote(name_), go_quote(event.check))});
     if (state_ == ServiceState::backoff) return;  // it is on its way
     if (!alive) return back_off(now, effects);
     restart_after_exit_ = true;

@@ -23,14 +23,14 @@ inline constexpr Duration kOkayWindow = std::chrono::seconds(1);
 inline constexpr Duration kFailDelay = std::chrono::seconds(5);  // after SIGKILL
 
 enum class ServiceState : std::uint8_t {
-    initial,      // never started
-    starting,     // in the okay window
+    initial,   // never started
+    starting,  // in the okay window
     running,
     terminating,  // SIGTERM was sent
     killing,      // SIGKILL was sent
     stopped,
     backoff,
-    exited,       // ended, and its action is to leave it so
+    exited,  // ended, and its action is to leave it so
 };
 std::string_view to_string(ServiceState state);
 
@@ -74,8 +74,8 @@ struct Arm {
 // The start or stop that was asked for has come to its end.
 struct Finished {
     bool start = true;
-    std::string error;  // empty = well
-    std::string info;   // for the task's log
+    std::string error;         // empty = well
+    std::string info;          // for the task's log
     bool with_output = false;  // add the service's last output
 };
 // End the supervisor with this exit code.
@@ -136,9 +136,9 @@ class ServiceMachine {
     void* jitter_context_;
     ServiceState state_ = ServiceState::initial;
     std::optional<Service> config_;
-    Duration delay_{};          // the last back-off
-    Instant running_since_{};   // of this process
-    bool spawning_again_ = false;    // Spawn out of back-off: no okay window
+    Duration delay_{};                 // the last back-off
+    Instant running_since_{};          // of this process
+    bool spawning_again_ = false;      // Spawn out of back-off: no okay window
     bool restart_after_exit_ = false;  // a check's failure stopped it
     bool start_pending_ = false;
     bool stop_pending_ = false;

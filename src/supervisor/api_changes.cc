@@ -25,7 +25,8 @@ HttpResponse list(Daemon& daemon, ApiRequest& request) {
     boost::json::array result;
     for (const auto& [id, change] : daemon.changes().changes()) {
         if (select == "ready" ? !change.ready : (select != "all" && change.ready)) continue;
-        if (!service.empty() && std::ranges::find(change.subjects, service) == change.subjects.end()) continue;
+        if (!service.empty() && std::ranges::find(change.subjects, service) == change.subjects.end())
+            continue;
         result.push_back(change_json(daemon.changes(), change));
     }
     return sync_answer(result);

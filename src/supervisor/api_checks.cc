@@ -56,7 +56,8 @@ HttpResponse act(Daemon& daemon, ApiRequest& request) {
         return error_answer(400, fmt::format("invalid action {}", go_quote(action)));
     if (names.empty()) return error_answer(400, fmt::format("must specify checks for {} action", action));
     const auto changed = action == "start" ? daemon.checks().start(names) : daemon.checks().stop(names);
-    if (!changed) return error_answer(400, fmt::format("cannot {} checks: {}", action, changed.error().message));
+    if (!changed)
+        return error_answer(400, fmt::format("cannot {} checks: {}", action, changed.error().message));
     return sync_answer(JsonObject{{"changed", boost::json::array(changed->begin(), changed->end())}});
 }
 
@@ -74,7 +75,8 @@ GiveUp refresh(Daemon& daemon, ApiRequest& request, Respond respond) {
         respond(sync_answer(result));
     };
     if (!daemon.checks().refresh(name, answer))
-        respond(error_answer(404, fmt::format("cannot find check with name {}", go_quote(name)), "not-found"));
+        respond(
+            error_answer(404, fmt::format("cannot find check with name {}", go_quote(name)), "not-found"));
     return {};
 }
 

@@ -22,8 +22,10 @@ Status change(Identities& identities, const std::string& action, const IdentityI
     if (action == "update") return identities.update(input);
     if (action == "replace") return identities.replace(input);
     if (action == "remove") return identities.remove(input);
-    return fail(ErrorCode::invalid, fmt::format("invalid action {}, must be \"add\", \"update\", \"replace\", or "
-                                                "\"remove\"", go_quote(action)));
+    return fail(ErrorCode::invalid,
+                fmt::format("invalid action {}, must be \"add\", \"update\", \"replace\", or "
+                            "\"remove\"",
+                            go_quote(action)));
 }
 
 HttpResponse post(Daemon& daemon, ApiRequest& request) {
@@ -36,7 +38,8 @@ HttpResponse post(Daemon& daemon, ApiRequest& request) {
     const auto input = parse_identities(given->get_object());
     if (!input) return error_answer(400, input.error().message);
     Identities changed = daemon.identities();
-    if (const Status done = change(changed, action, *input); !done) return error_answer(400, done.error().message);
+    if (const Status done = change(changed, action, *input); !done)
+        return error_answer(400, done.error().message);
     std::swap(daemon.identities(), changed);
     if (const Status kept = daemon.keep_identities(); !kept) {
         std::swap(daemon.identities(), changed);

@@ -28,7 +28,8 @@ class Text {
         fmt::format_to(std::back_inserter(text_), "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
     }
     void sample(std::string_view label, std::string_view value, std::uint64_t number) {
-        fmt::format_to(std::back_inserter(text_), "{}{{{}=\"{}\"}} {}\n", name_, label, escaped(value), number);
+        fmt::format_to(std::back_inserter(text_), "{}{{{}=\"{}\"}} {}\n", name_, label, escaped(value),
+                       number);
     }
     std::string take() { return std::move(text_); }
 

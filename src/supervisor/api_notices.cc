@@ -27,14 +27,17 @@ Result<NoticeFilter> read_filter(const ApiRequest& request) {
     const auto user = request.http.parameter("user-id");
     const bool admin = request.caller.access == Access::admin;
     if ((users || user) && !admin)
-        return fail(ErrorCode::denied, fmt::format("only admins may use the {} filter",
-                                                   users ? "\"users\"" : "\"user-id\""));
-    if (users && user) return fail(ErrorCode::invalid, "cannot use both \"users\" and \"user-id\" parameters");
-    if (users && *users != "all") return fail(ErrorCode::invalid, "invalid \"users\" filter: must be \"all\"");
+        return fail(ErrorCode::denied,
+                    fmt::format("only admins may use the {} filter", users ? "\"users\"" : "\"user-id\""));
+    if (users && user)
+        return fail(ErrorCode::invalid, "cannot use both \"users\" and \"user-id\" parameters");
+    if (users && *users != "all")
+        return fail(ErrorCode::invalid, "invalid \"users\" filter: must be \"all\"");
     filter.all_users = users.has_value();
     if (user) {
         const auto id = parse_uint(*user);
-        if (!id || *id > UINT32_MAX) return fail(ErrorCode::invalid, "invalid \"user-id\" filter: must be a number");
+        if (!id || *id > UINT32_MAX)
+            return fail(ErrorCode::invalid, "invalid \"user-id\" filter: must be a number");
         filter.user = static_cast<std::uint32_t>(*id);
     }
     filter.types = list_parameter(request.http, "types");
@@ -54,20 +57,24 @@ HttpResponse matching(Daemon& daemon, const NoticeFilter& filter) {
 
 GiveUp list(Daemon& daemon, ApiRequest& request, Respond respond) {
     if (!request.caller.user)
-        return respond(error_answer(403, "cannot determine UID of request, so cannot retrieve notices")), GiveUp();
+        return respond(error_answer(403, "cannot determine UID of request, so cannot retrieve notices")),
+               GiveUp();
     auto filter = read_filter(request);
     if (!filter)
-        return respond(error_answer(filter.error().code == ErrorCode::denied ? 403 : 400, filter.error().message)),
+        return respond(error_answer(filter.error().code == ErrorCode::denied ? 403 : 400,
+                                    filter.error().message)),
                GiveUp();
     // Types that do not exist match nothing, now or later.
     if (!filter->types.empty()) {
-        std::erase_if(filter->types, [](const auto& type) { return std::ranges::find(kTypes, type) == kTypes.end(); });
+        std::erase_if(filter->types,
+                      [](const auto& type) { return std::ranges::find(kTypes, type) == kTypes.end(); });
         if (filter->types.empty()) return respond(sync_answer(boost::json::array())), GiveUp();
     }
     Duration limit{};
     if (const auto text = request.http.parameter("timeout"); text && !text->empty()) {
         const auto parsed = parse_go_duration(*text);
-        if (!parsed) return respond(error_answer(400, fmt::format("invalid timeout {}", go_quote(*text)))), GiveUp();
+        if (!parsed)
+            return respond(error_answer(400, fmt::format("invalid timeout {}", go_quote(*text)))), GiveUp();
         limit = *parsed;
     }
     if (limit <= Duration{} || daemon.notices().any(*filter, daemon.clock().wall()))
@@ -81,7 +88,8 @@ HttpResponse show(Daemon& daemon, ApiRequest& request) {
     const auto id = parse_uint(request.path[0]);
     const Notice* notice = id ? daemon.notices().find(*id) : nullptr;
     if (!notice)
-        return error_answer(404, fmt::format("cannot find notice with ID {}", go_quote(request.path[0])), "not-found");
+        return error_answer(404, fmt::format("cannot find notice with ID {}", go_quote(request.path[0])),
+                            "not-found");
     if (request.caller.access != Access::admin && notice->user && notice->user != request.caller.user)
         return error_answer(403, "not allowed to access notice");
     return sync_answer(notice_json(*notice));
@@ -102,10 +110,12 @@ HttpResponse add(Daemon& daemon, ApiRequest& request) {
     if (action != "add") return error_answer(400, fmt::format("invalid action {}", go_quote(action)));
     if (!repeat.empty()) {
         const auto duration = parse_go_duration(repeat);
-        if (!duration) return error_answer(400, fmt::format("invalid repeat-after: {}", duration.error().message));
+        if (!duration)
+            return error_answer(400, fmt::format("invalid repeat-after: {}", duration.error().message));
         input.repeat_after = *duration;
     }
-    if (const Status valid = validate_custom_notice(input); !valid) return error_answer(400, valid.error().message);
+    if (const Status valid = validate_custom_notice(input); !valid)
+        return error_answer(400, valid.error().message);
     const NoticeId id = daemon.notices().record(input, daemon.clock().wall()).id;
     return sync_answer(JsonObject{{"id", fmt::format("{}", id)}});
 }

@@ -29,8 +29,9 @@ Result<std::unique_ptr<ApiServer>> ApiServer::listen(Daemon& daemon) {
 Status ApiServer::listen_on_tcp(Daemon& daemon) {
     if (daemon.options().http.empty()) return {};
     HttpServerOptions options;
-    PGHERD_TRY(options.listen, parse_endpoint(daemon.options().http.starts_with(':') ? "*" + daemon.options().http
-                                                                                      : daemon.options().http));
+    PGHERD_TRY(options.listen,
+               parse_endpoint(daemon.options().http.starts_with(':') ? "*" + daemon.options().http
+                                                                     : daemon.options().http));
     PGHERD_TRY(tcp_server_, HttpServer::listen(daemon.loop(), options, handler_of(router_)));
     options.listen.port = tcp_server_->port();
     if (options.listen.host == "*") options.listen.host = "::";

@@ -20,10 +20,12 @@ using namespace supervise;
 
 namespace {
 
-void append_service(std::string& text, const Services& services, const std::string& name, const Service& service) {
+void append_service(std::string& text, const Services& services, const std::string& name,
+                    const Service& service) {
     text += text.size() > 1 ? ",{\"name\":" : "{\"name\":";
     append_go_string(text, name);
-    text += service.enabled() ? R"(,"startup":"enabled","current":")" : R"(,"startup":"disabled","current":")";
+    text +=
+        service.enabled() ? R"(,"startup":"enabled","current":")" : R"(,"startup":"disabled","current":")";
     const Services::Entry* entry = services.find(name);
     text += entry ? entry->current : "inactive";
     text += '"';
@@ -74,22 +76,23 @@ HttpResponse one_service(Daemon&, ApiRequest&) {
     return error_answer(400, "not implemented");
 }
 
-// --- signals ---------------------------------------------------------------------------------------------------
+// --- signals
+// ---------------------------------------------------------------------------------------------------
 
 struct SignalName {
     std::string_view name;
     int number;
 };
 constexpr std::array kSignals{
-    SignalName{"SIGABRT", SIGABRT}, SignalName{"SIGALRM", SIGALRM}, SignalName{"SIGBUS", SIGBUS},
-    SignalName{"SIGCHLD", SIGCHLD}, SignalName{"SIGCONT", SIGCONT}, SignalName{"SIGFPE", SIGFPE},
-    SignalName{"SIGHUP", SIGHUP},   SignalName{"SIGILL", SIGILL},   SignalName{"SIGINT", SIGINT},
-    SignalName{"SIGIO", SIGIO},     SignalName{"SIGIOT", SIGIOT},   SignalName{"SIGKILL", SIGKILL},
-    SignalName{"SIGPIPE", SIGPIPE}, SignalName{"SIGPOLL", SIGPOLL}, SignalName{"SIGPROF", SIGPROF},
-    SignalName{"SIGPWR", SIGPWR},   SignalName{"SIGQUIT", SIGQUIT}, SignalName{"SIGSEGV", SIGSEGV},
-    SignalName{"SIGSTOP", SIGSTOP}, SignalName{"SIGSYS", SIGSYS},   SignalName{"SIGTERM", SIGTERM},
-    SignalName{"SIGTRAP", SIGTRAP}, SignalName{"SIGTSTP", SIGTSTP}, SignalName{"SIGTTIN", SIGTTIN},
-    SignalName{"SIGTTOU", SIGTTOU}, SignalName{"SIGURG", SIGURG},   SignalName{"SIGUSR1", SIGUSR1},
+    SignalName{"SIGABRT", SIGABRT}, SignalName{"SIGALRM", SIGALRM},     SignalName{"SIGBUS", SIGBUS},
+    SignalName{"SIGCHLD", SIGCHLD}, SignalName{"SIGCONT", SIGCONT},     SignalName{"SIGFPE", SIGFPE},
+    SignalName{"SIGHUP", SIGHUP},   SignalName{"SIGILL", SIGILL},       SignalName{"SIGINT", SIGINT},
+    SignalName{"SIGIO", SIGIO},     SignalName{"SIGIOT", SIGIOT},       SignalName{"SIGKILL", SIGKILL},
+    SignalName{"SIGPIPE", SIGPIPE}, SignalName{"SIGPOLL", SIGPOLL},     SignalName{"SIGPROF", SIGPROF},
+    SignalName{"SIGPWR", SIGPWR},   SignalName{"SIGQUIT", SIGQUIT},     SignalName{"SIGSEGV", SIGSEGV},
+    SignalName{"SIGSTOP", SIGSTOP}, SignalName{"SIGSYS", SIGSYS},       SignalName{"SIGTERM", SIGTERM},
+    SignalName{"SIGTRAP", SIGTRAP}, SignalName{"SIGTSTP", SIGTSTP},     SignalName{"SIGTTIN", SIGTTIN},
+    SignalName{"SIGTTOU", SIGTTOU}, SignalName{"SIGURG", SIGURG},       SignalName{"SIGUSR1", SIGUSR1},
     SignalName{"SIGUSR2", SIGUSR2}, SignalName{"SIGVTALRM", SIGVTALRM}, SignalName{"SIGWINCH", SIGWINCH},
     SignalName{"SIGXCPU", SIGXCPU}, SignalName{"SIGXFSZ", SIGXFSZ}};
 
@@ -110,7 +113,8 @@ HttpResponse post_signals(Daemon& daemon, ApiRequest& request) {
     std::vector<std::string> failures;
     for (const std::string& name : names)
         if (const Status sent = send_signal(daemon, name, signal); !sent)
-            failures.push_back(fmt::format("cannot send signal to {}: {}", go_quote(name), sent.error().message));
+            failures.push_back(
+                fmt::format("cannot send signal to {}: {}", go_quote(name), sent.error().message));
     return failures.empty() ? sync_answer(true) : error_answer(500, join(failures, "; "));
 }
 

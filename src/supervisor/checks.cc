@@ -100,12 +100,13 @@ void Checks::end(Entry& entry, std::string_view why) {
 
 void Checks::tick_later(Entry& entry) {
     const Duration period = entry.machine.config().effective_period();
-    entry.ticker = daemon_.clock().call_at(daemon_.clock().now() + period, [this, name = entry.machine.name()] {
-        const auto found = entries_.find(name);
-        if (found == entries_.end()) return;
-        tick_later(found->second);
-        run(name);
-    });
+    entry.ticker =
+        daemon_.clock().call_at(daemon_.clock().now() + period, [this, name = entry.machine.name()] {
+            const auto found = entries_.find(name);
+            if (found == entries_.end()) return;
+            tick_later(found->second);
+            run(name);
+        });
 }
 
 void Checks::run(const std::string& name) {
@@ -117,8 +118,9 @@ void Checks::run(const std::string& name) {
         options.max_kept = 0;
         http_ = std::make_unique<HttpClient>(daemon_.loop(), std::move(options));
     }
-    entry.probe = start_probe(daemon_, *http_, entry.machine.config(),
-                              [this, name](const std::optional<std::string>& error) { finished(name, error); });
+    entry.probe =
+        start_probe(daemon_, *http_, entry.machine.config(),
+                    [this, name](const std::optional<std::string>& error) { finished(name, error); });
 }
 
 void Checks::finished(const std::string& name, const std::optional<std::string>& error) {

@@ -1,9 +1,8 @@
 #include "supervisor/daemon.h"
 
 #include <fcntl.h>
-#include <unistd.h>
-
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "codec/agent_config.h"
 #include "supervise/go_text.h"
@@ -99,16 +98,19 @@ void Daemon::prune_later() {
     });
 }
 
-// --- layers and identities -------------------------------------------------------------------------------------
+// --- layers and identities
+// -------------------------------------------------------------------------------------
 
 Status Daemon::add_layer(Layer layer, bool combine, bool inner) {
     const std::string label = layer.label;
-    PGHERD_CHECK(combine ? stack_.combine_with(std::move(layer), inner) : stack_.append(std::move(layer), inner));
+    PGHERD_CHECK(combine ? stack_.combine_with(std::move(layer), inner)
+                         : stack_.append(std::move(layer), inner));
     for (const Layer& each : stack_.layers()) {
         if (each.label != label) continue;
         client_layers_.insert_or_assign(label, each);
         if (state_)
-            state_->append({{"layer", JsonObject{{"order", each.order}, {"label", label}, {"yaml", layer_yaml(each)}}}});
+            state_->append(
+                {{"layer", JsonObject{{"order", each.order}, {"label", label}, {"yaml", layer_yaml(each)}}}});
     }
     plan_changed();
     return {};
@@ -131,13 +133,15 @@ const std::string& Daemon::plan_answer() {
 
 ProcessEnvironment Daemon::environment_of(const Service& service) const {
     ProcessEnvironment environment = own_environment_;
-    for (const auto& [name, value] : effective_environment(plan(), service)) environment.insert_or_assign(name, value);
+    for (const auto& [name, value] : effective_environment(plan(), service))
+        environment.insert_or_assign(name, value);
     return environment;
 }
 
 Status Daemon::read_identities() {
     const auto complain = [&](std::string_view why) {
-        return fail(ErrorCode::invalid, fmt::format("cannot read identities from {}: {}", options_.identities, why));
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot read identities from {}: {}", options_.identities, why));
     };
     PGHERD_TRY(const std::string text, read_text_file(options_.identities));
     const auto document = parse_yaml(text, options_.identities);
@@ -157,7 +161,8 @@ Status Daemon::keep_identities() {
     return state_->flush(true);
 }
 
-// --- changes ---------------------------------------------------------------------------------------------------
+// --- changes
+// ---------------------------------------------------------------------------------------------------
 
 ChangeId Daemon::add_change(NewChange change) {
     return changes_.add(std::move(change), clock().wall());
@@ -217,13 +222,15 @@ void Daemon::tell_waiters() {
     for (const Ticket ticket : tickets) finish_waiter(ticket, true);
 }
 
-Daemon::Ticket Daemon::wait_for_change(ChangeId id, std::optional<Duration> limit, std::function<void(bool)> done) {
+Daemon::Ticket Daemon::wait_for_change(ChangeId id, std::optional<Duration> limit,
+                                       std::function<void(bool)> done) {
     const Ticket ticket = ++last_ticket_;
     Waiter& waiter = waiters_[ticket];
     waiter.change = id;
     waiter.done = std::move(done);
     if (limit)
-        waiter.timer = clock().call_at(clock().now() + *limit, [this, ticket] { finish_waiter(ticket, false); });
+        waiter.timer =
+            clock().call_at(clock().now() + *limit, [this, ticket] { finish_waiter(ticket, false); });
     return ticket;
 }
 
@@ -248,7 +255,8 @@ void Daemon::forget(Ticket ticket) {
     waiters_.erase(ticket);
 }
 
-// --- the state file --------------------------------------------------------------------------------------------
+// --- the state file
+// --------------------------------------------------------------------------------------------
 
 void Daemon::save() {
     const auto changed = changes_.take_changed();
@@ -353,7 +361,8 @@ void Daemon::restore_layers(const std::vector<JsonObject>& records) {
         const Json* label = record.if_contains("label");
         const Json* yaml = record.if_contains("yaml");
         const Json* order = record.if_contains("order");
-        if (!label || !label->is_string() || !yaml || !yaml->is_string() || !order || !order->is_int64()) continue;
+        if (!label || !label->is_string() || !yaml || !yaml->is_string() || !order || !order->is_int64())
+            continue;
         const std::string name(label->get_string());
         auto layer = parse_layer(static_cast<int>(order->get_int64()), name, std::string(yaml->get_string()));
         if (layer) kept.insert_or_assign(name, std::move(*layer));
@@ -365,14 +374,16 @@ void Daemon::restore_layers(const std::vector<JsonObject>& records) {
     for (const auto& [label, layer] : kept) layers.push_back(layer);
     LayerStack stack;
     if (const Status done = stack.load(std::move(layers)); !done) {
-        log_.warning("state-file", fmt::format("cannot restore the layers of clients: {}", done.error().message));
+        log_.warning("state-file",
+                     fmt::format("cannot restore the layers of clients: {}", done.error().message));
         return;
     }
     stack_ = std::move(stack);
     client_layers_ = std::move(kept);
 }
 
-// --- the end ---------------------------------------------------------------------------------------------------
+// --- the end
+// ---------------------------------------------------------------------------------------------------
 
 void Daemon::shut_down(int code, std::string_view why) {
     if (stopping_) return;
@@ -400,8 +411,9 @@ void Daemon::stop_services() {
     if (!change) return finish_shut_down();
     stop_change_ = *change;
     const auto services = static_cast<Duration::rep>(changes_.find(*change)->tasks.size());
-    stop_timer_ = clock().call_at(clock().now() + budget * std::max<Duration::rep>(services, 1) + kStopReserve,
-                                  [this] { finish_shut_down(); });
+    stop_timer_ =
+        clock().call_at(clock().now() + budget * std::max<Duration::rep>(services, 1) + kStopReserve,
+                        [this] { finish_shut_down(); });
     settle();
 }
 

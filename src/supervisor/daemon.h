@@ -1,8 +1,8 @@
 // The supervisor: holds the parts together and keeps what they have agreed on.
 //
 // Everything happens in one event loop. A part changes the books (changes, notices, identities, layers) and
-// then calls `settle`: tasks that may start are started, those who wait for a change or a notice are told, and
-// what is new goes to the state file. Nothing here blocks but that write.
+// then calls `settle`: tasks that may start are started, those who wait for a change or a notice are told,
+// and what is new goes to the state file. Nothing here blocks but that write.
 #pragma once
 
 #include <functional>
@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "eventloop/loop.h"
 #include "base/scope.h"
+#include "eventloop/loop.h"
 #include "ports/log.h"
 #include "process/process.h"
 #include "supervise/change_book.h"
@@ -88,7 +88,8 @@ class Daemon {
 
     // Both call `done` once, with false when the time is over first, and never after `forget`.
     using Ticket = std::uint64_t;
-    Ticket wait_for_change(supervise::ChangeId id, std::optional<Duration> limit, std::function<void(bool)> done);
+    Ticket wait_for_change(supervise::ChangeId id, std::optional<Duration> limit,
+                           std::function<void(bool)> done);
     Ticket wait_for_notices(supervise::NoticeFilter filter, Duration limit, std::function<void(bool)> done);
     void forget(Ticket ticket);
 

@@ -19,14 +19,16 @@ Enter::Enter(Daemon& daemon) : daemon_(daemon) {
 void Enter::begin() {
     SpawnOptions options;
     options.command = {"/proc/self/exe", "supervisor"};
-    options.command.insert(options.command.end(), daemon_.options().inner.begin(), daemon_.options().inner.end());
+    options.command.insert(options.command.end(), daemon_.options().inner.begin(),
+                           daemon_.options().inner.end());
     options.environment = daemon_.own_environment();
     options.environment.insert_or_assign("PEBBLE", daemon_.options().directory);
     options.environment.insert_or_assign("PEBBLE_SOCKET", daemon_.options().socket);
     options.standard_input = STDIN_FILENO;
     options.standard_output = STDOUT_FILENO;
     options.standard_error = STDERR_FILENO;
-    const Result<int> pid = daemon_.processes().spawn(options, scope_.guard([this](int code) { ended(code); }));
+    const Result<int> pid =
+        daemon_.processes().spawn(options, scope_.guard([this](int code) { ended(code); }));
     if (!pid) {
         daemon_.log().error("enter", pid.error().message);
         return ended(1);

@@ -46,8 +46,8 @@ std::string go_json(const Json& value) {
 
 void append_go_string(std::string& target, std::string_view text) {
     const bool plain = std::ranges::none_of(text, [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f || c == '"' || c == '\\' ||
-               c == '<' || c == '>' || c == '&';
+        return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f || c == '"' ||
+               c == '\\' || c == '<' || c == '>' || c == '&';
     });
     if (plain) {
         target += '"';
@@ -63,7 +63,8 @@ HttpResponse sync_answer_text(std::string_view result, int status) {
     response.status = status;
     response.body.reserve(result.size() + 80);
     fmt::format_to(std::back_inserter(response.body),
-                   R"({{"type":"sync","status-code":{},"status":"{}","result":)", status, status_text(status));
+                   R"({{"type":"sync","status-code":{},"status":"{}","result":)", status,
+                   status_text(status));
     response.body += result;
     response.body += '}';
     return response;
@@ -76,17 +77,17 @@ HttpResponse sync_answer(const Json& result, int status) {
 HttpResponse async_answer(supervise::ChangeId change, const Json& result) {
     HttpResponse response;
     response.status = 202;
-    response.body = fmt::format(
-        R"({{"type":"async","status-code":202,"status":"Accepted","change":"{}","result":{}}})", change,
-        go_json(result));
+    response.body =
+        fmt::format(R"({{"type":"async","status-code":202,"status":"Accepted","change":"{}","result":{}}})",
+                    change, go_json(result));
     return response;
 }
 
 HttpResponse error_answer(int status, std::string_view message, std::string_view kind) {
     HttpResponse response;
     response.status = status;
-    response.body = fmt::format(R"({{"type":"error","status-code":{},"status":"{}","result":{{"message":)", status,
-                                status_text(status));
+    response.body = fmt::format(R"({{"type":"error","status-code":{},"status":"{}","result":{{"message":)",
+                                status, status_text(status));
     append_go_string(response.body, message);
     if (!kind.empty()) {
         response.body += ",\"kind\":";

@@ -27,7 +27,9 @@ Result<std::vector<NamedLayerFile>> list(const std::string& path, bool nested) {
         entries.push_back({at->path().filename().string(), fs::is_directory(at->path(), error)});
     if (error) return fail(fmt::format("cannot read layers directory {}: {}", path, error.message()));
     auto files = layer_files(entries, nested);
-    if (!files) return std::unexpected(with_context(files.error(), fmt::format("cannot read layers directory {}", path)));
+    if (!files)
+        return std::unexpected(
+            with_context(files.error(), fmt::format("cannot read layers directory {}", path)));
     return files;
 }
 
@@ -43,7 +45,8 @@ Status read_layer(const std::string& path, int order, const std::string& label, 
 
 Result<std::string> read_text_file(const std::string& path) {
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
-    if (!file) return fail(ErrorCode::not_found, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+    if (!file)
+        return fail(ErrorCode::not_found, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
     std::string text;
     char piece[8192];
     while (const std::size_t got = std::fread(piece, 1, sizeof piece, file.get())) text.append(piece, got);

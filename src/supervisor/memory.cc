@@ -17,11 +17,12 @@ struct Mapping {
     bool file = false;  // of a file, and nobody may write to it
 };
 
-// Mappings of files without a page of our own in them: letting go of such a page would lose what the dynamic linker
-// wrote there.
+// Mappings of files without a page of our own in them: letting go of such a page would lose what the dynamic
+// linker wrote there.
 std::vector<Mapping> clean_mappings() {
     std::vector<Mapping> clean;
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/self/smaps", "re"), std::fclose);
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/self/smaps", "re"),
+                                                               std::fclose);
     if (!file) return clean;
     Mapping current;
     char line[4096];

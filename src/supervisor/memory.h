@@ -7,8 +7,8 @@ namespace pgherd::supervisor {
 // else.
 void keep_heap_small();
 
-// Lets go of the program's and its libraries' pages that were needed to start and may never be again. They stay
-// in the page cache; one that is used after all comes back by a minor fault.
+// Lets go of the program's and its libraries' pages that were needed to start and may never be again. They
+// stay in the page cache; one that is used after all comes back by a minor fault.
 void forget_code();
 
 }  // namespace pgherd::supervisor

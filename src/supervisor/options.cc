@@ -69,7 +69,8 @@ Result<Called> parse_options(const std::vector<std::string>& given) {
             break;
         }
         std::optional<std::string> attached;
-        if (const std::size_t equals = word.find('='); word.starts_with("--") && equals != std::string::npos) {
+        if (const std::size_t equals = word.find('=');
+            word.starts_with("--") && equals != std::string::npos) {
             attached = word.substr(equals + 1);
             word.resize(equals);
         }
@@ -94,8 +95,9 @@ Result<Called> parse_options(const std::vector<std::string>& given) {
                         "cannot serve --https: this supervisor has no HTTPS listener; use the unix socket");
         } else {
             return fail(ErrorCode::invalid,
-                        word.starts_with('-') ? fmt::format("unknown flag `{}'", word.substr(word.find_first_not_of('-')))
-                                              : fmt::format("too many arguments for command: {}", word));
+                        word.starts_with('-')
+                            ? fmt::format("unknown flag `{}'", word.substr(word.find_first_not_of('-')))
+                            : fmt::format("too many arguments for command: {}", word));
         }
     }
     return called;

@@ -27,7 +27,7 @@ using namespace supervise;
 namespace {
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kLines = 5;         // of a body or an output, told in the error
+constexpr std::size_t kLines = 5;  // of a body or an output, told in the error
 constexpr std::size_t kKeptOutput = 4096;
 constexpr int kMaxRedirects = 10;
 // The probe's own deadline comes first and has the better text.
@@ -111,9 +111,8 @@ class TcpProbe final : public Probe {
         state_->done = std::move(done);
         const std::string host = check.tcp->host.empty() ? "localhost" : check.tcp->host;
         const Instant deadline = daemon.clock().now() + check.effective_timeout();
-        state_->timer = daemon.clock().call_at(deadline, [state = state_.get(), text = timed_out(check)] {
-            state->finish(text);
-        });
+        state_->timer = daemon.clock().call_at(
+            deadline, [state = state_.get(), text = timed_out(check)] { state->finish(text); });
         asio::co_spawn(daemon.loop().context(),
                        connect(state_, daemon, host, static_cast<std::uint16_t>(check.tcp->port), deadline),
                        asio::detached);
@@ -144,13 +143,15 @@ class TcpProbe final : public Probe {
                                          std::uint16_t port, Instant deadline) {
         const auto addresses = co_await resolve(daemon.loop(), host, port, deadline);
         if (!state->done) co_return;
-        if (!addresses) co_return state->finish(fmt::format("dial tcp: lookup {}: {}", host, addresses.error().message));
+        if (!addresses)
+            co_return state->finish(fmt::format("dial tcp: lookup {}: {}", host, addresses.error().message));
         std::string error = fmt::format("dial tcp: lookup {}: no such host", host);
         for (const auto& address : *addresses) {
             const auto [code] = co_await state->socket.async_connect(address, kNoThrow);
             if (!state->done) co_return;
             if (!code) co_return state->finish(std::nullopt);
-            error = fmt::format("dial tcp {}: connect: {}", to_string(Endpoint{address.address().to_string(), port}),
+            error = fmt::format("dial tcp {}: connect: {}",
+                                to_string(Endpoint{address.address().to_string(), port}),
                                 to_lower(code.message()));
             boost::system::error_code ignored;
             state->socket.close(ignored);
@@ -189,7 +190,8 @@ class ExecProbe final : public Probe {
         PGHERD_TRY(SpawnOptions options, spawn_options(exec));
         PGHERD_TRY(Pipe pipe, make_pipe(OurEnd::reads));
         options.standard_output = options.standard_error = pipe.childs.get();
-        PGHERD_TRY(pid_, daemon_.processes().spawn(options, scope_.guard([this](int code) { exited(code); })));
+        PGHERD_TRY(pid_,
+                   daemon_.processes().spawn(options, scope_.guard([this](int code) { exited(code); })));
         state_->output.assign(pipe.ours.release());
         asio::co_spawn(daemon_.loop().context(), read(state_), asio::detached);
         return {};
@@ -205,7 +207,8 @@ class ExecProbe final : public Probe {
             context != daemon_.plan().services.end()) {
             const UserGroup inherited = effective_owner(daemon_.plan(), context->second);
             options.environment = daemon_.environment_of(context->second);
-            if (!owner.user_id && owner.user.empty()) owner.user_id = inherited.user_id, owner.user = inherited.user;
+            if (!owner.user_id && owner.user.empty())
+                owner.user_id = inherited.user_id, owner.user = inherited.user;
             if (!owner.group_id && owner.group.empty())
                 owner.group_id = inherited.group_id, owner.group = inherited.group;
             if (options.working_dir.empty()) options.working_dir = context->second.working_dir;

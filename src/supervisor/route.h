@@ -46,7 +46,8 @@ using Respond = std::function<void(HttpResponse)>;
 using GiveUp = std::move_only_function<void()>;  // may be empty
 using ValueHandler = HttpResponse (*)(Daemon&, ApiRequest&);
 using LaterHandler = GiveUp (*)(Daemon&, ApiRequest&, Respond);
-using StreamHandler = boost::asio::awaitable<void> (*)(Daemon&, std::shared_ptr<ServerExchange>, PathParameters);
+using StreamHandler = boost::asio::awaitable<void> (*)(Daemon&, std::shared_ptr<ServerExchange>,
+                                                       PathParameters);
 
 struct Route {
     std::string_view method;

@@ -1,12 +1,11 @@
 #include "supervisor/router.h"
 
-#include <unistd.h>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "supervise/go_text.h"
@@ -102,8 +101,8 @@ Caller Router::caller_of(const HttpRequest& request) const {
     if (!decoded) return caller;
     const std::size_t colon = decoded->find(':');
     if (colon == std::string::npos) return caller;
-    if (const auto* identity = daemon_.identities().for_password(std::string_view(*decoded).substr(0, colon),
-                                                                 std::string_view(*decoded).substr(colon + 1)))
+    if (const auto* identity = daemon_.identities().for_password(
+            std::string_view(*decoded).substr(0, colon), std::string_view(*decoded).substr(colon + 1)))
         caller.access = identity->access;
     return caller;
 }
@@ -112,9 +111,10 @@ asio::awaitable<void> Router::serve(std::shared_ptr<ServerExchange> exchange) {
     Found found = find(exchange->request());
     if (!found.route) {
         co_await exchange->answer(
-            found.path_exists ? error_answer(405, fmt::format("method {} not allowed",
-                                                              supervise::go_quote(exchange->request().method)))
-                              : error_answer(404, "invalid API endpoint requested"));
+            found.path_exists
+                ? error_answer(405, fmt::format("method {} not allowed",
+                                                supervise::go_quote(exchange->request().method)))
+                : error_answer(404, "invalid API endpoint requested"));
         co_return;
     }
     const Route& route = *found.route;

@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <memory>
 
-
 #include <fmt/format.h>
 
 #include "base/start_code.h"
@@ -43,8 +42,8 @@ class NoLog final : public Log {
 
 // Commands that only look are not to be mixed with what the supervisor says.
 bool is_quiet(const Options& options) {
-    return options.enter && !options.inner.empty() && options.inner[0] != "start" && options.inner[0] != "stop" &&
-           options.inner[0] != "run";
+    return options.enter && !options.inner.empty() && options.inner[0] != "start" &&
+           options.inner[0] != "stop" && options.inner[0] != "run";
 }
 
 Result<int> run(Options options) {

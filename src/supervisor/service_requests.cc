@@ -28,16 +28,18 @@ std::string summary_of(std::string_view verb, const std::string& first, std::siz
 }
 
 // Appends the tasks of `order`; those that `after` names must be finished before any of them.
-void add_tasks(NewChange& change, std::string_view kind, const Order& order, const std::vector<std::size_t>& after) {
+void add_tasks(NewChange& change, std::string_view kind, const Order& order,
+               const std::vector<std::size_t>& after) {
     const std::size_t first = change.tasks.size();
     std::uint32_t first_lane = 0;
     for (const NewTask& task : change.tasks) first_lane = std::max(first_lane, task.lane + 1);
     for (const OrderedService& entry : order) {
-        NewTask task{.kind = std::string(kind),
-                     .summary = fmt::format("{} service {}", kind == "start" ? "Start" : "Stop", go_quote(entry.name)),
-                     .subject = entry.name,
-                     .lane = first_lane + static_cast<std::uint32_t>(entry.lane),
-                     .waits_for = after};
+        NewTask task{
+            .kind = std::string(kind),
+            .summary = fmt::format("{} service {}", kind == "start" ? "Start" : "Stop", go_quote(entry.name)),
+            .subject = entry.name,
+            .lane = first_lane + static_cast<std::uint32_t>(entry.lane),
+            .waits_for = after};
         for (const std::size_t position : entry.waits_for) task.waits_for.push_back(first + position);
         change.tasks.push_back(std::move(task));
         if (std::ranges::find(change.subjects, entry.name) == change.subjects.end())
@@ -113,8 +115,8 @@ Result<ChangeId> request_autostart(Daemon& daemon) {
 }
 
 // Restarts what runs with another configuration, together with what runs and requires it, and starts what is
-// enabled. Unlike Pebble's, it brings every dependant back that it has stopped, and leaves alone what somebody
-// stopped and nobody enabled.
+// enabled. Unlike Pebble's, it brings every dependant back that it has stopped, and leaves alone what
+// somebody stopped and nobody enabled.
 Result<ChangeId> request_replan(Daemon& daemon) {
     const Plan& plan = daemon.plan();
     std::vector<std::string> changed;
@@ -132,7 +134,8 @@ Result<ChangeId> request_replan(Daemon& daemon) {
     if (!starting) return refuse("replan", starting.error());
     std::set<std::string> missing;
     for (const OrderedService& entry : *starting)
-        if (to_stop.contains(entry.name) || !daemon.services().running(entry.name)) missing.insert(entry.name);
+        if (to_stop.contains(entry.name) || !daemon.services().running(entry.name))
+            missing.insert(entry.name);
     NewChange change{.kind = "replan", .summary = "Replan - no services"};
     add_tasks(change, "stop", only(*stopping, to_stop), {});
     add_tasks(change, "start", only(*starting, missing), all_of(change));

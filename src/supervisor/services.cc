@@ -36,7 +36,8 @@ std::string indented(std::string_view text) {
 }  // namespace
 
 Services::Services(Daemon& daemon) : daemon_(daemon) {
-    daemon_.set_task_kind("start", {[this](TaskId id) { start(id); }, [this](TaskId id) { abort_start(id); }});
+    daemon_.set_task_kind("start",
+                          {[this](TaskId id) { start(id); }, [this](TaskId id) { abort_start(id); }});
     daemon_.set_task_kind("stop", {[this](TaskId id) { stop(id); }, {}});
 }
 
@@ -82,7 +83,8 @@ void Services::start(TaskId id) {
     const auto planned = daemon_.plan().services.find(name);
     if (planned == daemon_.plan().services.end())
         return daemon_.task_failed(id, fmt::format("cannot find service {} in plan", go_quote(name)));
-    auto [found, fresh] = entries_.try_emplace(name, ServiceMachine(name, random_fraction, &daemon_.loop().random()));
+    auto [found, fresh] =
+        entries_.try_emplace(name, ServiceMachine(name, random_fraction, &daemon_.loop().random()));
     Entry& entry = found->second;
     if (entry.start_task) return daemon_.task_failed(id, "service is being started by another change");
     entry.start_task = id;
@@ -140,7 +142,8 @@ void Services::handle(const std::string& name, const ServiceEvent& first) {
             else if (const auto* shutdown = std::get_if<service_effect::Shutdown>(&effect))
                 daemon_.shut_down(shutdown->code, shutdown->why);
             else if (const auto* note = std::get_if<service_effect::Note>(&effect))
-                daemon_.log().write({note->error ? LogLevel::warning : LogLevel::info, "service", note->text, {}});
+                daemon_.log().write(
+                    {note->error ? LogLevel::warning : LogLevel::info, "service", note->text, {}});
         }
     }
     if (entry.machine.current() != entry.current) {
@@ -154,9 +157,8 @@ void Services::handle(const std::string& name, const ServiceEvent& first) {
 void Services::arm(Entry& entry, const service_effect::Arm& effect) {
     entry.timer.reset();
     if (!effect.when) return;
-    entry.timer = daemon_.clock().call_at(*effect.when, [this, name = entry.machine.name()] {
-        handle(name, service_event::TimePassed{});
-    });
+    entry.timer = daemon_.clock().call_at(
+        *effect.when, [this, name = entry.machine.name()] { handle(name, service_event::TimePassed{}); });
 }
 
 void Services::finished(Entry& entry, const service_effect::Finished& effect) {
@@ -184,8 +186,8 @@ ServiceEvent Services::spawn(Entry& entry) {
         return service_event::SpawnFailed{pid.error().message};
     }
     entry.pid = *pid;
-    daemon_.log().info("service", fmt::format("Service {} starting: {}", go_quote(entry.machine.name()),
-                                              service.command));
+    daemon_.log().info(
+        "service", fmt::format("Service {} starting: {}", go_quote(entry.machine.name()), service.command));
     return service_event::Spawned{};
 }
 
@@ -210,8 +212,8 @@ Result<int> Services::spawn_process(Entry& entry, const Service& service) {
     options.standard_output = options.standard_error = output.get();
     // The loop tells of an exit only after this function has returned, so the id is known by then.
     const auto pid = std::make_shared<int>(0);
-    Result<int> spawned = daemon_.processes().spawn(
-        options, [this, name, pid](int code) { exited(name, *pid, code); });
+    Result<int> spawned =
+        daemon_.processes().spawn(options, [this, name, pid](int code) { exited(name, *pid, code); });
     if (spawned) *pid = *spawned;
     return spawned;
 }

@@ -30,7 +30,7 @@ class Services {
         std::optional<WallTime> since;  // when `current` changed
         std::optional<supervise::TaskId> start_task;
         std::optional<supervise::TaskId> stop_task;
-        supervise::UserGroup owner;            // as the last start had them, with the workload's
+        supervise::UserGroup owner;  // as the last start had them, with the workload's
         supervise::StringMap environment;
     };
     const Entry* find(std::string_view name) const;

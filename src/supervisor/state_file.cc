@@ -4,12 +4,11 @@
 #include <cstring>
 #include <optional>
 
+#include <boost/json/serialize.hpp>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <boost/json/serialize.hpp>
-#include <fmt/format.h>
 
 #include "codec/json.h"
 
@@ -59,7 +58,8 @@ Parsed parse(std::string_view text) {
             parsed.damaged += whole;  // a last line without an end was never acknowledged
             continue;
         }
-        if (const Json* version = record->if_contains("journal")) header = version->is_int64() && *version == kVersion;
+        if (const Json* version = record->if_contains("journal"))
+            header = version->is_int64() && *version == kVersion;
         if (record->contains("snapshot-end")) parsed.complete = header;
         parsed.records.push_back(std::move(*record));
     }
@@ -103,15 +103,18 @@ Result<StateFile::Loaded> StateFile::load() {
         Parsed parsed = parse(*text);
         if (!parsed.complete) continue;
         if (parsed.damaged > 0)
-            loaded.warning = fmt::format("{} lines of state file {} cannot be read and are left out", parsed.damaged, path);
-        if (path != path_) loaded.warning = fmt::format("state file {} is incomplete, took {} instead", path_, path);
+            loaded.warning = fmt::format("{} lines of state file {} cannot be read and are left out",
+                                         parsed.damaged, path);
+        if (path != path_)
+            loaded.warning = fmt::format("state file {} is incomplete, took {} instead", path_, path);
         loaded.records = std::move(parsed.records);
         return loaded;
     }
     if (any) {
         const std::string aside = path_ + ".damaged";
         ::rename(path_.c_str(), aside.c_str());
-        loaded.warning = fmt::format("state file {} cannot be read: put aside as {}, starting anew", path_, aside);
+        loaded.warning =
+            fmt::format("state file {} cannot be read: put aside as {}, starting anew", path_, aside);
     }
     return loaded;
 }

@@ -1,6 +1,7 @@
+#include "supervise/change_book.h"
+
 #include <gtest/gtest.h>
 
-#include "supervise/change_book.h"
 #include "supervise/wire.h"
 
 namespace pgherd::supervise {
@@ -26,7 +27,8 @@ struct Books {
     }
     std::string statuses(ChangeId id) {
         std::string text(to_string(changes.find(id)->status));
-        for (const TaskId task : changes.find(id)->tasks) text += " " + std::string(to_string(changes.find_task(task)->status));
+        for (const TaskId task : changes.find(id)->tasks)
+            text += " " + std::string(to_string(changes.find_task(task)->status));
         return text;
     }
 };
@@ -85,7 +87,8 @@ TEST(ChangeBook, AbortsWhatIsPendingAndRefusesWhenNothingIs) {
     EXPECT_EQ(books.changes.take_to_abort(), (std::vector<TaskId>{1}));
     books.changes.fail(1, "aborted", books.now);
     EXPECT_EQ(books.statuses(id), "Error Error Hold");
-    EXPECT_EQ(books.changes.abort(id, {}, books.now).error().message, "cannot abort change 1 with nothing pending");
+    EXPECT_EQ(books.changes.abort(id, {}, books.now).error().message,
+              "cannot abort change 1 with nothing pending");
 }
 
 TEST(ChangeBook, AnnouncesEachStatusButNotTheGapBetweenTwoTasks) {
@@ -154,7 +157,8 @@ TEST(NoticeBook, CountsByUserTypeAndKey) {
     EXPECT_EQ(first.id, second.id);
     EXPECT_TRUE(second.repeated);
     EXPECT_EQ(book.find(first.id)->occurrences, 2u);
-    EXPECT_GT(book.find(first.id)->last_repeated, book.find(first.id)->first_occurred) << "times are all different";
+    EXPECT_GT(book.find(first.id)->last_repeated, book.find(first.id)->first_occurred)
+        << "times are all different";
     NoticeInput other = input;
     other.user = 1000;
     EXPECT_NE(book.record(other, now).id, first.id);
@@ -187,7 +191,8 @@ TEST(NoticeBook, GivesAUserHisOwnAndThePublicOnesAfterAGivenTime) {
 TEST(CustomNotice, NeedsAKeyThatLooksLikeAnAddress) {
     for (const std::string key : {"example.com/a", "a.b/c-d/e", "my-host.example.org/x1"})
         EXPECT_TRUE(validate_custom_notice({.type = "custom", .key = key})) << key;
-    for (const std::string key : {"", "bad", "example.com", "Example.com/a", "example.com/", "a/b.c", "a..b/c", "-a.b/c"})
+    for (const std::string key :
+         {"", "bad", "example.com", "Example.com/a", "example.com/", "a/b.c", "a..b/c", "-a.b/c"})
         EXPECT_FALSE(validate_custom_notice({.type = "custom", .key = key})) << key;
     EXPECT_FALSE(validate_custom_notice({.type = "warning", .key = "example.com/a"}));
 }

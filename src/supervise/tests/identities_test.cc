@@ -1,7 +1,8 @@
+#include "supervise/identities.h"
+
 #include <gtest/gtest.h>
 
 #include "codec/json.h"
-#include "supervise/identities.h"
 
 namespace pgherd::supervise {
 namespace {
@@ -25,8 +26,10 @@ std::string refusal(std::string text) {
 
 TEST(Identities, AreFoundByUserAndByPassword) {
     Identities identities;
-    ASSERT_TRUE(identities.add(input(std::string("{'bob': {'access': 'read', 'local': {'user-id': 1000}}, 'prom': {'access': "
-                                                 "'metrics', 'basic': {'password': '") + kHash + "'}}}")));
+    ASSERT_TRUE(identities.add(
+        input(std::string("{'bob': {'access': 'read', 'local': {'user-id': 1000}}, 'prom': {'access': "
+                          "'metrics', 'basic': {'password': '") +
+              kHash + "'}}}")));
     EXPECT_EQ(identities.for_user_id(1000)->access, Access::read);
     EXPECT_EQ(identities.for_user_id(1001), nullptr);
     ASSERT_NE(identities.for_password("prom", "secret"), nullptr);
@@ -47,25 +50,35 @@ TEST(Identities, HideTheirSecretsFromClients) {
 TEST(Identities, ChangeAllAtOnceOrNotAtAll) {
     Identities identities;
     ASSERT_TRUE(identities.add(input("{'bob': {'access': 'read', 'local': {'user-id': 1000}}}")));
-    EXPECT_EQ(identities.add(input("{'bob': {'access': 'read', 'local': {'user-id': 1}}, 'eve': {'access': 'admin', 'local': {'user-id': 2}}}"))
-                  .error().message, "identities already exist: bob");
-    EXPECT_EQ(identities.update(input("{'eve': {'access': 'admin', 'local': {'user-id': 2}}}")).error().message,
-              "identities do not exist: eve");
-    EXPECT_EQ(identities.add(input("{'eve': {'access': 'admin', 'local': {'user-id': 1000}}}")).error().message,
-              "cannot have multiple identities with user ID 1000 (bob, eve)");
+    EXPECT_EQ(identities
+                  .add(input("{'bob': {'access': 'read', 'local': {'user-id': 1}}, 'eve': {'access': "
+                             "'admin', 'local': {'user-id': 2}}}"))
+                  .error()
+                  .message,
+              "identities already exist: bob");
+    EXPECT_EQ(
+        identities.update(input("{'eve': {'access': 'admin', 'local': {'user-id': 2}}}")).error().message,
+        "identities do not exist: eve");
+    EXPECT_EQ(
+        identities.add(input("{'eve': {'access': 'admin', 'local': {'user-id': 1000}}}")).error().message,
+        "cannot have multiple identities with user ID 1000 (bob, eve)");
     EXPECT_EQ(identities.remove(input("{'alice': null}")).error().message, "identities do not exist: alice");
     EXPECT_EQ(identities.all().size(), 1u);
-    ASSERT_TRUE(identities.replace(input("{'bob': null, 'eve': {'access': 'admin', 'local': {'user-id': 1000}}}")));
+    ASSERT_TRUE(
+        identities.replace(input("{'bob': null, 'eve': {'access': 'admin', 'local': {'user-id': 1000}}}")));
     EXPECT_EQ(identities.for_user_id(1000)->access, Access::admin);
 }
 
 TEST(Identities, AreRefusedWithAReason) {
-    EXPECT_NE(refusal("{'b': {'local': {'user-id': 1}}}").find("access must be specified"), std::string::npos);
-    EXPECT_NE(refusal("{'b': {'access': 'x', 'local': {'user-id': 1}}}").find("invalid access value \"x\""), std::string::npos);
+    EXPECT_NE(refusal("{'b': {'local': {'user-id': 1}}}").find("access must be specified"),
+              std::string::npos);
+    EXPECT_NE(refusal("{'b': {'access': 'x', 'local': {'user-id': 1}}}").find("invalid access value \"x\""),
+              std::string::npos);
     EXPECT_NE(refusal("{'b': {'access': 'read'}}").find("at least one type"), std::string::npos);
     EXPECT_NE(refusal("{'b': {'access': 'read', 'local': {}}}").find("user-id"), std::string::npos);
     EXPECT_NE(refusal("{'b': {'access': 'read', 'basic': {}}}").find("password"), std::string::npos);
-    EXPECT_NE(refusal("{'1b': {'access': 'read', 'local': {'user-id': 1}}}").find("alphabetic"), std::string::npos);
+    EXPECT_NE(refusal("{'1b': {'access': 'read', 'local': {'user-id': 1}}}").find("alphabetic"),
+              std::string::npos);
     EXPECT_NE(refusal("{'b': 5}").find("object"), std::string::npos);
 }
 

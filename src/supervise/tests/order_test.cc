@@ -1,7 +1,8 @@
+#include "supervise/order.h"
+
 #include <gtest/gtest.h>
 
 #include "supervise/layer_yaml.h"
-#include "supervise/order.h"
 
 namespace pgherd::supervise {
 namespace {
@@ -44,7 +45,9 @@ TEST(StartOrder, SurvivesServicesThatRequireEachOther) {
 }
 
 TEST(StopOrder, IsTheOtherWayRoundAndTakesDependantsAlong) {
-    const Plan p = plan("a: {command: c}, b: {command: c, requires: [a], after: [a]}, c: {command: c, requires: [b], after: [b]}");
+    const Plan p = plan(
+        "a: {command: c}, b: {command: c, requires: [a], after: [a]}, c: {command: c, requires: [b], after: "
+        "[b]}");
     EXPECT_EQ(text(stop_order(p, {"a"})), "c/0 b/0<0 a/0<1");
     EXPECT_EQ(text(stop_order_of_only(p, {"a"})), "a/0");
 }

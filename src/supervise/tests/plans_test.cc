@@ -36,7 +36,8 @@ std::vector<Case> read_cases() {
     }
     for (Case& each : cases)
         for (std::string* text : {&each.plan, &each.error})
-            while (text->ends_with("\n\n") || (text == &each.error && text->ends_with('\n'))) text->pop_back();
+            while (text->ends_with("\n\n") || (text == &each.error && text->ends_with('\n')))
+                text->pop_back();
     return cases;
 }
 
@@ -79,8 +80,8 @@ TEST(Plan, ReadsBackWhatItWrote) {
 }
 
 TEST(Plan, RefusesWhatIsNoYamlAndNoLayer) {
-    for (const std::string text : {"[", "a: b: c", "- x", "5", "services: 5", "services: {a: 5}", "services: {? [a] : b}",
-                                   "services: {x: &x {override: *y}}", "\x01"})
+    for (const std::string text : {"[", "a: b: c", "- x", "5", "services: 5", "services: {a: 5}",
+                                   "services: {? [a] : b}", "services: {x: &x {override: *y}}", "\x01"})
         EXPECT_FALSE(parse_layer(0, "x", text)) << text;
 }
 
@@ -104,9 +105,11 @@ TEST(LayerStack, PutsALayerWithAKnownLabelInItsOldPlace) {
 TEST(LayerStack, ChangesNothingWhenTheResultWouldBeWrong) {
     LayerStack stack;
     ASSERT_TRUE(stack.load({}));
-    ASSERT_TRUE(stack.append(*parse_layer(0, "one", "services: {a: {override: replace, command: c}}"), false));
+    ASSERT_TRUE(
+        stack.append(*parse_layer(0, "one", "services: {a: {override: replace, command: c}}"), false));
     const Plan before = stack.plan();
-    EXPECT_FALSE(stack.combine_with(*parse_layer(0, "one", "services: {a: {override: merge, requires: [z]}}"), false));
+    EXPECT_FALSE(
+        stack.combine_with(*parse_layer(0, "one", "services: {a: {override: merge, requires: [z]}}"), false));
     EXPECT_FALSE(stack.append(*parse_layer(0, "two", "services: {b: {override: merge}}"), false));
     EXPECT_EQ(stack.plan(), before);
     EXPECT_EQ(stack.layers().size(), 1u);
@@ -128,20 +131,23 @@ TEST(LayerStack, PutsALayerOfASubDirectoryThereOnlyWhenItSaysInner) {
 
 TEST(LayerStack, ReplacesDefaultArguments) {
     LayerStack stack;
-    ASSERT_TRUE(stack.load({*parse_layer(1000, "base", "services: {a: {override: merge, command: 'c -x [ one ]'}}")}));
+    ASSERT_TRUE(stack.load(
+        {*parse_layer(1000, "base", "services: {a: {override: merge, command: 'c -x [ one ]'}}")}));
     ASSERT_TRUE(stack.set_service_arguments({{"a", {"two words", "three"}}}));
     EXPECT_EQ(stack.plan().services.at("a").command, "c -x [ 'two words' three ]");
     EXPECT_FALSE(stack.set_service_arguments({{"nope", {}}}));
 }
 
 TEST(LayerFiles, AreSortedAndTheirNamesAreChecked) {
-    const auto files = layer_files({{"002-second.yaml", false}, {"README", false}, {"001-first.d", true}}, false);
+    const auto files =
+        layer_files({{"002-second.yaml", false}, {"README", false}, {"001-first.d", true}}, false);
     ASSERT_TRUE(files);
     ASSERT_EQ(files->size(), 2u);
     EXPECT_EQ((*files)[0].parts.label, "first");
     EXPECT_TRUE((*files)[0].parts.directory);
     EXPECT_EQ((*files)[1].parts.order, 2);
-    for (const std::string name : {"1-short.yaml", "001-UPPER.yaml", "001-ab.yaml", "001-a--b.yaml", "001-abc-.yaml"})
+    for (const std::string name :
+         {"1-short.yaml", "001-UPPER.yaml", "001-ab.yaml", "001-a--b.yaml", "001-abc-.yaml"})
         EXPECT_FALSE(layer_files({{name, false}}, false)) << name;
     EXPECT_EQ(layer_files({{"001-two.yaml", false}, {"001-one.yaml", false}}, false).error().message,
               "invalid layer filename: \"001-two.yaml\" not unique (have \"001-one.yaml\" already)");

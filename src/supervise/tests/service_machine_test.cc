@@ -1,9 +1,10 @@
+#include "supervise/service_machine.h"
+
 #include <csignal>
 
 #include <gtest/gtest.h>
 
 #include "supervise/check_machine.h"
-#include "supervise/service_machine.h"
 
 namespace pgherd::supervise {
 namespace {
@@ -22,13 +23,16 @@ struct Driver {
         for (const ServiceEffect& effect : machine.handle(event, now)) {
             std::string part;
             if (std::get_if<service_effect::Spawn>(&effect)) part = "spawn";
-            if (const auto* e = std::get_if<service_effect::Signal>(&effect)) part = e->number == SIGTERM ? "TERM" : "KILL";
+            if (const auto* e = std::get_if<service_effect::Signal>(&effect))
+                part = e->number == SIGTERM ? "TERM" : "KILL";
             if (const auto* e = std::get_if<service_effect::Arm>(&effect))
                 part = e->when ? "arm+" + std::to_string((*e->when - now) / 1ms) : "disarm";
             if (const auto* e = std::get_if<service_effect::Finished>(&effect))
-                part = std::string(e->start ? "started" : "stopped") + (e->error.empty() ? "" : "!" + e->error) +
+                part = std::string(e->start ? "started" : "stopped") +
+                       (e->error.empty() ? "" : "!" + e->error) +
                        (e->info.empty() ? "" : "(" + e->info + ")");
-            if (const auto* e = std::get_if<service_effect::Shutdown>(&effect)) part = "exit" + std::to_string(e->code);
+            if (const auto* e = std::get_if<service_effect::Shutdown>(&effect))
+                part = "exit" + std::to_string(e->code);
             if (!part.empty()) text += (text.empty() ? "" : " ") + part;
         }
         return text;
@@ -64,7 +68,8 @@ TEST(Service, ThatExitsQuicklyFailsItsStartAndIsTriedAgain) {
     Driver drive;
     drive(Start{});
     drive(Spawned{});
-    EXPECT_EQ(drive(Exited{3}), "started!service start attempt: exited quickly with code 3, will restart arm+500");
+    EXPECT_EQ(drive(Exited{3}),
+              "started!service start attempt: exited quickly with code 3, will restart arm+500");
     EXPECT_EQ(drive.machine.current(), "backoff");
     EXPECT_EQ(drive(TimePassed{}), "spawn");
     EXPECT_EQ(drive(Spawned{}), "disarm") << "no okay window out of back-off";
@@ -109,7 +114,8 @@ TEST(Service, ThatSurvivesEverySignalFailsItsStop) {
     drive.run();
     drive(Stop{});
     drive(TimePassed{});
-    EXPECT_EQ(drive(TimePassed{}), "disarm stopped!cannot stop service: process still running after SIGTERM and SIGKILL");
+    EXPECT_EQ(drive(TimePassed{}),
+              "disarm stopped!cannot stop service: process still running after SIGTERM and SIGKILL");
 }
 
 TEST(Service, StoppedInTheOkayWindowFailsItsStart) {
@@ -202,7 +208,8 @@ TEST(Service, IsKilledWhenItsStartIsAborted) {
     EXPECT_EQ(drive.machine.current(), "inactive");
 }
 
-// --- checks ------------------------------------------------------------------------------------------------------
+// --- checks
+// ------------------------------------------------------------------------------------------------------
 
 std::string effects(CheckMachine& machine, std::optional<std::string> error) {
     std::string text;
