@@ -87,6 +87,7 @@ void Faults::heal() {
     cluster_.world.trace.note(Trace::kNobody, "everything heals");
     cluster_.health = StoreHealth{};
     cluster_.world.network.heal_everything();
+    cluster_.judge.all_calm();
     for (const auto& machine : cluster_.members) {
         machine->power_on();
         machine->continue_brain();

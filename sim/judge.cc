@@ -1,5 +1,6 @@
 #include "sim/judge.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -36,6 +37,7 @@ Judge::Judge(VirtualClock& clock, Trace& trace, int members)
     : clock_(clock),
       trace_(trace),
       calm_since_(static_cast<std::size_t>(members), clock.now()),
+      disturbances_(static_cast<std::size_t>(members)),
       resumed_(clock.now() - seconds(1000)) {}
 
 void Judge::watch(Store& store, std::vector<Server*> servers) {
@@ -43,6 +45,21 @@ void Judge::watch(Store& store, std::vector<Server*> servers) {
     watch_ = store.watch([this](Result<SnapshotPtr> snapshot) {
         if (snapshot) seen(**snapshot);
     });
+}
+
+void Judge::disturbed(int member) {
+    ++disturbances_[static_cast<std::size_t>(member)];
+    calm_since_[static_cast<std::size_t>(member)] = Instant::max();
+}
+
+void Judge::calm(int member) {
+    int& left = disturbances_[static_cast<std::size_t>(member)];
+    if (left > 0 && --left == 0) calm_since_[static_cast<std::size_t>(member)] = clock_.now();
+}
+
+void Judge::all_calm() {
+    std::ranges::fill(disturbances_, 0);
+    std::ranges::fill(calm_since_, clock_.now());
 }
 
 bool Judge::paused() const {

@@ -40,8 +40,10 @@ class Judge final : public Witness {
     void violation(std::string_view invariant, std::string what) override;
 
     // --- what the faults tell: until `calm` nobody may conclude anything from a member's silence
-    void disturbed(int member) { calm_since_[static_cast<std::size_t>(member)] = Instant::max(); }
-    void calm(int member) { calm_since_[static_cast<std::size_t>(member)] = clock_.now(); }
+    // (as many times as it was disturbed)
+    void disturbed(int member);
+    void calm(int member);
+    void all_calm();
     void exited(int member, const std::string& why);
     // Somebody deletes the leader record by hand, and its leader can hear of it.
     void lock_deleted(bool heard);
@@ -80,6 +82,7 @@ class Judge final : public Witness {
     std::optional<Violation> found_;
     std::vector<Acknowledged> acknowledgements_;
     std::vector<Instant> calm_since_;
+    std::vector<int> disturbances_;
     std::map<int, Instant> last_acknowledged_;
     std::map<std::uint32_t, int> timelines_;
     std::optional<int> leader_;

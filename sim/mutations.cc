@@ -116,7 +116,7 @@ int run_mutations(const MutationOptions& options) {
     std::map<std::string, Catch> caught;
     int missed = 0;
     const auto begin = std::chrono::steady_clock::now();
-    fmt::print("{:<42} {:<44} {}\n", "rule switched off (with what it backs up)", "caught by",
+    fmt::print("{:<58} {:<32} {}\n", "rule switched off (with what it backs up)", "caught by",
                "what it broke");
     for (const auto& mutation : all_mutations()) {
         if (!options.only.empty() && mutation.rule != options.only) continue;
@@ -124,7 +124,7 @@ int run_mutations(const MutationOptions& options) {
         const auto how = search.find(mutation, old == known.end() ? nullptr : &old->second);
         auto name = mutation.rule;
         if (!mutation.backs_up.empty()) name += " (" + mutation.backs_up + ")";
-        fmt::print("{:<42} {:<44} {}\n", name, how ? how->text() : "NOT CAUGHT", how ? how->invariant : "");
+        fmt::print("{:<58} {:<32} {}\n", name, how ? how->text() : "NOT CAUGHT", how ? how->invariant : "");
         std::fflush(stdout);
         if (how)
             known[mutation.rule] = *how;

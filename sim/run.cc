@@ -154,6 +154,7 @@ agent::Decide Run::deciding(const std::string& without) {
             result_.rules.emplace(decision.rule, 1);
         else
             ++it->second;
+        for (const auto duty : decision.duties) ++result_.rules[std::string(duty)];
         return decision;
     };
 }

@@ -107,6 +107,8 @@ void Agent::Impl::perform_operation(const ha::Action& action, std::string_view r
     std::visit(
         Overloaded{
             [&](const ha::Bootstrap&) {
+                // An old lease would end too soon: after its renewal.
+                if (lease_.end() < ports_.clock.now() + state_.seen.config.ttl / 2) return;
                 configure_postgres();
                 instance_.run(
                     Operation::bootstrap, rule,

@@ -107,6 +107,7 @@ void Agent::Impl::observe() {
                            lease_.id().value() != 0 && seen.cluster->initialize_lease == lease_.id();
     seen.lock_valid_until = lease_.valid_until();
     seen.lock_lost = lease_.lost();
+    seen.lock_picture = lease_.picture();
     seen.watchdog_usable = lease_.enforced();
     seen.failsafe_valid_until = std::min(questions_.confirmed_until(), lease_.extended_until());
     seen.failsafe_round_failed = questions_.failsafe_failed();

@@ -176,6 +176,7 @@ void Lease::gained(Revision revision) {
 void Lease::acquire() {
     std::string key(kLeader);
     if (id_.value() == 0 || mirror_.writing(key) || mirror_.reloading()) return;
+    picture_ = mirror_.watched();
     mirror_.write(
         {key, IfAbsent{}, self_.text(), id_}, call_limit(), [this, id = id_](Result<Revision> result) {
             if (result) {
@@ -204,6 +205,7 @@ void Lease::retake(LeaseId lease) {
     mirror_.write({key, IfRevision{view->leader->modified}, self_.text(), lease}, call_limit(),
                   [this, lease, held](Result<Revision> result) {
                       if (!result) return;
+                      if (!held) picture_ = Revision();
                       if (!held) gained(*result);
                       if (lease == next_) take_into_use();
                       renewed(valid_until_ - granted_ttl_, granted_ttl_);

@@ -52,6 +52,8 @@ class Lease {
     Instant valid_until() const { return holds() && mirror_.watched() >= taken_ ? armed_until_ : Instant{}; }
     // Until when what hangs on the lease is ours, with the guard's margin taken off.
     Instant end() const { return valid_until_ - fence_margin(ttl_); }
+    // The store's revision that was known when the lock was last asked for; 0: it was retaken.
+    Revision picture() const { return picture_; }
     // The guard has not refused a deadline for a while.
     bool enforced() const { return refused_ == Instant{} || clock_.now() - refused_ > ttl_; }
     // The store has said that the lock is not ours.
@@ -83,6 +85,7 @@ class Lease {
     bool paused_ = false;
     LeaseId id_;
     Revision taken_;  // a lock gained at this revision counts only with a picture of the store that is as new
+    Revision picture_;
     Revision released_;  // the leader record that we have asked to delete: ours no more, whatever came of it
     LeaseId next_;       // for another ttl: replaces id_ once the lock hangs on it
     Duration next_ttl_{};

@@ -46,7 +46,8 @@ std::span<const Table> tables() {
          kTransitionRules},
         {"A new cluster",
          [](const Facts& f) {
-             return f.memory.bootstrapping || (f.seen.initialize_mine && f.down && failed_bootstrap(f));
+             return f.memory.bootstrapping || f.seen.pg.unregistered ||
+                    (f.seen.initialize_mine && f.down && failed_bootstrap(f));
          },
          kBootstrapRules},
         {"The data directory",

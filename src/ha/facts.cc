@@ -100,6 +100,18 @@ void derive_synchronous(Facts& f) {
     if (f.seen.pg.primary()) f.synchronous_step = syncrep::next_step(input);
 }
 
+// Whoever leads changes these records first.
+void derive_picture(Facts& f) {
+    const Revision picture = f.seen.lock_picture;
+    const SyncRecord& sync = f.view.sync;
+    bool set_changed = sync.modified > picture && sync.leader != f.self();
+    bool claimed = f.view.claim.modified > picture && f.view.claim.member != f.self();
+    const FailoverRequest* wanted = f.request.wanted;
+    bool forced = wanted && wanted->candidate == f.self() && wanted->leader.empty();
+    f.won_on_old_picture = f.lock_recorded && ((picture != Revision() && (set_changed || claimed)) ||
+                                               (!f.race.synchronous_set_allows && !forced));
+}
+
 // A promotion that failed half-way may have used its number.
 void derive_timeline(Facts& f) {
     const TimelineClaim& claim = f.view.claim;
@@ -149,6 +161,7 @@ Facts derive(const Observation& seen, const Memory& memory, std::string_view wit
     derive_request(f);
     derive_rejoin(f);
     derive_synchronous(f);
+    derive_picture(f);
     derive_timeline(f);
     return f;
 }

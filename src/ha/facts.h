@@ -122,8 +122,9 @@ struct Facts {
     bool failover_possible = false;  // by the latest answers
     bool failover_known = false;     // those are recent
 
-    bool timeline_claimed = false;  // by this member, under this lock, for a promotion that has not begun
-    Timeline unused_timeline;       // above all that were ever used or claimed, as far as anybody here knows
+    bool won_on_old_picture = false;  // another member may have led between that and the winning of this lock
+    bool timeline_claimed = false;    // by this member, under this lock, for a promotion that has not begun
+    Timeline unused_timeline;  // above all that were ever used or claimed, as far as anybody here knows
     std::optional<syncrep::Step> before_promotion;  // of a standby that holds the lock
     std::optional<syncrep::Step> synchronous_step;  // of a leader that runs as a primary
 
@@ -150,6 +151,7 @@ void derive_race(Facts& facts);
 void derive_request(Facts& facts);
 void derive_rejoin(Facts& facts);
 void derive_synchronous(Facts& facts);
+void derive_picture(Facts& facts);
 void derive_timeline(Facts& facts);
 // A peer that could take over from this member now.
 bool can_take_over(const Facts& facts, const MemberName& name, const PeerAnswer& answer);

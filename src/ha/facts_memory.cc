@@ -23,13 +23,15 @@ void count_start(const FinishedOperation& finished, Memory& m) {
 void count_clone(const FinishedOperation& finished, Memory& m) {
     m.failed_clones = finished.ok ? 0 : m.failed_clones + 1;
     m.retry_after.reset();
-    if (!finished.ok) m.retry_after = finished.at + back_off(m.failed_clones, 5s, 300s);
+    if (!finished.ok) m.retry_after = finished.at + back_off(m.failed_clones, 5s, 60s);
 }
 
 void count_bootstrap(const FinishedOperation& finished, Memory& m) {
     m.failed_bootstraps = finished.ok ? 0 : m.failed_bootstraps + 1;
     m.retry_after.reset();
-    if (!finished.ok) m.retry_after = finished.at + back_off(m.failed_bootstraps, 1s, 30s);
+    if (finished.ok) return;
+    m.bootstrapping = false;
+    m.retry_after = finished.at + back_off(m.failed_bootstraps, 1s, 30s);
 }
 
 void count_promotion(const FinishedOperation& finished, Memory& m) {
@@ -92,7 +94,8 @@ void note_role(Facts& f) {
     if (f.standby || (f.down && !f.data_valid)) m.was_primary = false;
     if (f.another_leads) m.checkpoint_due = false;
     // From then on it is a cluster like any other, whatever becomes of its first primary.
-    if (f.seen.pg.unregistered) m.bootstrapping = true;
+    // What this member made before its agent was restarted. As a standby it must be adopted anew.
+    if (f.seen.pg.unregistered) m.bootstrapping = !f.standby;
     if (f.lock_recorded || (f.down && f.registered) || (f.another_leads && !f.wrong_system))
         m.bootstrapping = false;
     if (f.primary) m.failed_starts = 0;

@@ -70,7 +70,12 @@ void judge_turn(Facts& f) {
         f.race.synchronous_set_allows = true;
         f.race.votes_suffice = true;
     }
-    if (!request.due || !f.race.answered || wanted.candidate == f.self()) request.candidate_lives.reset();
+    // What keeps a candidate that lives from leading (it may lack commits, say) must not keep everybody else.
+    Duration chance = std::min<Duration>(kHandover, f.seen.config.ttl);
+    auto since = std::max(f.memory.unlocked_since, f.memory.request_since);
+    bool chance_is_over = since && f.now >= *since + chance;
+    if (!request.due || !f.race.answered || wanted.candidate == f.self() || chance_is_over)
+        request.candidate_lives.reset();
 }
 
 }  // namespace

@@ -113,6 +113,7 @@ struct Observation {
     Instant
         lock_valid_until;    // from the sending of the last confirmed renewal, plus ttl; the past = not held
     bool lock_lost = false;  // the store has said that the lock is not ours (any more)
+    Revision lock_picture;   // the picture of the store on which this lock was won; 0: unknown
 
     // --- failsafe mode
     Instant failsafe_valid_until;               // leader: all members confirmed it during a store outage

@@ -22,20 +22,20 @@ bool not_initialized(const Facts& f) {
 constexpr int kBootstrapAttempts = 3;
 
 constexpr Rule kBootstrap[] = {
-    {"bootstrap-interrupted",
-     "The server of the new cluster was killed while the cluster was made: let others try, and try again "
-     "after a while (three times at most).",
+    {"bootstrap-failed-for-now",
+     "The new cluster could not be initialized: let others try, and try again after a while, three times at "
+     "most.",
      "DESIGN 3.6", false,
      [](const Facts& f) {
-         return f.down && !f.standby_cluster && failed_bootstrap(f) && f.seen.pg.crashed &&
+         return f.down && !f.standby_cluster && failed_bootstrap(f) &&
                 f.memory.failed_bootstraps < kBootstrapAttempts;
      },
      [](const Facts& f, Decision& d) {
-         d.memory.bootstrapping = false;
          if (f.seen.initialize_mine) act(d, DropInitialize{});
      }},
 
-    {"bootstrap-failed", "The new cluster could not be initialized: let others try, and end.", "Patroni 4.5",
+    {"bootstrap-failed",
+     "The new cluster could not be initialized for the third time: let others try, and end.", "Patroni 4.5",
      false, [](const Facts& f) { return f.down && !f.standby_cluster && failed_bootstrap(f); },
      [](const Facts& f, Decision& d) {
          if (f.seen.initialize_mine) act(d, DropInitialize{});
@@ -46,7 +46,10 @@ constexpr Rule kBootstrap[] = {
      "What was initialized here was never registered, and another member has made the cluster meanwhile: "
      "move it aside.",
      "DESIGN 3.6", false,
-     [](const Facts& f) { return f.memory.bootstrapping && f.wrong_system && !f.paused && !f.backed_off; },
+     [](const Facts& f) {
+         return (f.memory.bootstrapping || f.seen.pg.unregistered) && f.wrong_system && !f.paused &&
+                !f.backed_off;
+     },
      [](const Facts& f, Decision& d) {
          if (f.down)
              act(d, Quarantine{});
@@ -76,7 +79,7 @@ constexpr Rule kBootstrap[] = {
      }},
 
     {"new-cluster-recovers", "The new cluster's primary is not there yet: wait.", "Patroni 4.5", false,
-     [](const Facts& f) { return !f.standby_cluster && !f.down; }, keep_lock},
+     [](const Facts& f) { return f.memory.bootstrapping && !f.standby_cluster && !f.down; }, keep_lock},
 };
 
 constexpr Rule kData[] = {
@@ -183,7 +186,8 @@ constexpr Rule kData[] = {
      "An instance, and no cluster in the store: this instance becomes the cluster.", "Patroni 4.1 C12", false,
      [](const Facts& f) {
          bool free = !f.view.initialize_exists || f.seen.initialize_mine;
-         bool unmanaged_standby = f.standby && (f.seen.pg.streaming() || !f.memory.seen_initialized);
+         bool unmanaged_standby =
+             f.standby && !f.seen.pg.unregistered && (f.seen.pg.streaming() || !f.memory.seen_initialized);
          return not_initialized(f) && free && f.system_id && f.seen.self.may_lead && !unmanaged_standby;
      },
      [](const Facts& f, Decision& d) {

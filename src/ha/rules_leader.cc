@@ -124,6 +124,12 @@ constexpr Rule kPromotion[] = {
      },
      release_lock},
 
+    {"won-on-an-old-picture",
+     "The lock was won on a picture of the store from before another member led (it has changed the "
+     "synchronous set "
+     "or claimed a timeline since): give the lock back, and look again.",
+     "DESIGN 3.7 (1)", true, [](const Facts& f) { return f.won_on_old_picture; }, release_lock},
+
     {"lease-too-short-to-promote", "The lease ends too soon for a promotion: wait for its renewal.",
      "DESIGN 3.7 (6)", false, [](const Facts& f) { return f.lock_held && f.now >= f.stop_at; }, keep_lock},
 

@@ -79,7 +79,8 @@ constexpr Rule kRace[] = {
 
     {"only-the-synchronous-set-may-lead",
      "Synchronous mode, and this member is not in the synchronous set: it may lack commits.",
-     "Patroni 4.6 H9", true, [](const Facts& f) { return !f.race.synchronous_set_allows; }, stay_out},
+     "Patroni 4.6 H9", true, [](const Facts& f) { return !f.race.synchronous_set_allows; }, stay_out,
+     "won-on-an-old-picture"},
 
     {"lags-behind-the-last-leader",
      "This member lacks more than maximum_lag_on_failover of what the last leader wrote.", "Patroni 4.6 H10",

@@ -163,6 +163,10 @@ inline void set_store(World& w, const std::vector<std::string>& words) {
           [&](auto& v) {
               w.view.claim = {Timeline{std::uint32_t(std::stoul(v))}, w.seen.self.name, Revision(8)};
           }},
+         {"claimed_by_b",
+          [&](auto& v) {
+              w.view.claim = {Timeline{std::uint32_t(std::stoul(v))}, MemberName("b"), Revision(6)};
+          }},
          {"claimed_before",
           [&](auto& v) {
               w.view.claim = {Timeline{std::uint32_t(std::stoul(v))}, w.seen.self.name, Revision(6)};
@@ -210,6 +214,7 @@ inline void set_config(World& w, const std::vector<std::string>& words) {
 inline void set_lock(World& w, const std::vector<std::string>& words) {
     w.view.leader = LeaderRecord{w.seen.self.name, Revision(7), {}};
     Words({{"until", [&](auto& v) { w.seen.lock_valid_until = instant(v); }},
+           {"picture", [&](auto& v) { w.seen.lock_picture = Revision(std::stoll(v)); }},
            {"lost", [&](auto&) { w.seen.lock_lost = true; }}})
         .apply(words);
 }
