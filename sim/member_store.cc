@@ -2,33 +2,19 @@
 
 #include <algorithm>
 
+#include "ports/pending.h"
+
 namespace pgherd::sim {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// One request: answered exactly once, by the store or by its deadline.
-template <class T>
-struct MemberStore::Call {
-    Done<T> done;
-    Timer deadline;
-
-    void answer(Result<T> result) {
-        deadline.reset();
-        if (auto call = std::exchange(done, nullptr)) call(std::move(result));
-    }
-};
-
 template <class T, class Request>
 void MemberStore::ask(bool write, Instant deadline, Done<T> done, Request request) {
-    auto call = std::make_shared<Call<T>>();
-    call->done = gate_->through(std::move(done));
+    auto call = std::make_shared<Pending<T>>(gate_->through(std::move(done)));
     call->deadline = clock_.call_at(deadline, [call, write] {
-        // A timer must not be destroyed by its own call.
-        auto answer = std::exchange(call->done, nullptr);
-        if (answer)
-            answer(fail(ErrorCode::timeout, "the store does not answer",
-                        write ? Certainty::maybe_done : Certainty::not_done));
+        call->answer(fail(ErrorCode::timeout, "the store does not answer",
+                          write ? Certainty::maybe_done : Certainty::not_done));
     });
     if (!reached()) return;
     clock_.after(delay(), [this, call, request = std::move(request)]() mutable {

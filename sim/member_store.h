@@ -42,8 +42,6 @@ class MemberStore final : public Store {
 
   private:
     class Feed;
-    template <class T>
-    struct Call;
     template <class T, class Request>
     void ask(bool write, Instant deadline, Done<T> done, Request request);
     bool reached() const { return !health_.down && network_.hears(network_.store(), member_); }

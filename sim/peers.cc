@@ -2,22 +2,12 @@
 
 #include "base/text.h"
 #include "codec/peer.h"
+#include "ports/pending.h"
 #include "sim/postgres/server.h"
 
 namespace pgherd::sim {
 
 namespace {
-
-// One question: answered once, by the peer or by its deadline.
-struct Question {
-    Done<HttpResponse> done;
-    Timer deadline;
-
-    void answer(Result<HttpResponse> result) {
-        deadline.reset();
-        if (auto call = std::exchange(done, nullptr)) call(std::move(result));
-    }
-};
 
 int member_of(const std::string& api_url, int members) {
     for (int i = 0; i < members; ++i)
@@ -29,12 +19,9 @@ int member_of(const std::string& api_url, int members) {
 
 void SimPeers::send(const std::string& api_url, HttpRequest request, Instant deadline,
                     Done<HttpResponse> done) {
-    auto question = std::make_shared<Question>();
-    question->done = gate_->through(std::move(done));
-    question->deadline = clock_.call_at(deadline, [question] {
-        auto answer = std::exchange(question->done, nullptr);
-        if (answer) answer(fail(ErrorCode::timeout, "the peer does not answer"));
-    });
+    auto question = std::make_shared<Pending<HttpResponse>>(gate_->through(std::move(done)));
+    question->deadline = clock_.call_at(
+        deadline, [question] { question->answer(fail(ErrorCode::timeout, "the peer does not answer")); });
     const int peer = member_of(api_url, members_);
     if (peer < 0 || !network_.hears(peer, member_)) return;
     request.peer_address = host_of(member_);

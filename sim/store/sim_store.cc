@@ -2,23 +2,9 @@
 
 #include <optional>
 
+#include "ports/pending.h"
+
 namespace pgherd::sim {
-
-namespace {
-
-// A request between its sending and its answer. The deadline's call owns it, so it lives that long.
-template <class T>
-struct Pending {
-    Done<T> done;
-    Timer deadline;
-
-    void answer(Result<T> result) {
-        deadline.reset();
-        if (auto function = std::exchange(done, nullptr)) function(std::move(result));
-    }
-};
-
-}  // namespace
 
 SimStore::SimStore(StoreServer& server, VirtualClock& clock, Random& random, std::string name)
     : server_(server),

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ports/pending.h"
 #include "store_sqlite/store_sqlite.h"
 
 namespace pgherd::sqlite {
@@ -13,18 +14,6 @@ using namespace std::chrono_literals;
 constexpr Duration kOpenLimit = 5s;
 constexpr Duration kLookInterval = 1s;
 constexpr Duration kLookLimit = 2s;
-
-// A call between its start and its answer; lives in the loop.
-template <class T>
-struct Pending {
-    Done<T> done;
-    Timer deadline;
-
-    void answer(Result<T> result) {
-        deadline.reset();
-        if (auto function = std::exchange(done, nullptr)) function(std::move(result));
-    }
-};
 
 }  // namespace
 
