@@ -62,8 +62,10 @@ Result<Identity> parse_identity(const JsonObject& object) {
         const Json* id = local->if_contains("user-id");
         if (!id || !(id->is_int64() || id->is_uint64()))
             return invalid("local identity must specify user-id");
-        const auto number = id->is_int64() ? id->get_int64() : INT64_MAX;
-        if (number < 0 || number > UINT32_MAX) return invalid("local identity has an invalid user-id");
+        // The same number is signed when it was read, and unsigned when it was written by `write` below.
+        const std::uint64_t number =
+            id->is_int64() ? static_cast<std::uint64_t>(id->get_int64()) : id->get_uint64();
+        if (number > UINT32_MAX) return invalid("local identity has an invalid user-id");
         identity.user_id = static_cast<std::uint32_t>(number);
     }
     if (basic) {
