@@ -276,10 +276,31 @@ asio::awaitable<Status> ConnectionExchange::write(std::string_view piece) {
     co_return co_await send(head, piece, "\r\n");
 }
 
+bool ConnectionExchange::write_now(std::string_view piece) {
+    if (answer_ != Answer::begun || without_body_ || !usable()) return true;
+    if (!piece.empty() && in_chunks_) fmt::format_to(std::back_inserter(unsent_), "{:x}\r\n", piece.size());
+    unsent_ += piece;
+    if (!piece.empty() && in_chunks_) unsent_ += "\r\n";
+    unsent_.erase(0, connection_->transport().write_some_now(unsent_));
+    if (unsent_.empty() && unsent_.capacity() > kPieceSize) unsent_ = {};
+    return unsent_.empty();
+}
+
+asio::awaitable<Status> ConnectionExchange::wait_writable() {
+    if (!usable()) co_return has_gone();
+    begin_sending();
+    if (!connection_->transport().tls())
+        co_return sent({co_await connection_->transport().wait_writable(), 0});
+    const std::string all = std::exchange(unsent_, {});
+    co_return sent(co_await connection_->transport().write(all, {}));
+}
+
 asio::awaitable<Status> ConnectionExchange::finish() {
     if (answer_ != Answer::begun) co_return fail("the answer was not begun");
     Status done;
-    if (in_chunks_ && !without_body_) done = co_await send("0\r\n\r\n", {});
+    if (in_chunks_ && !without_body_) unsent_ += "0\r\n\r\n";
+    if (!unsent_.empty()) done = co_await send(unsent_, {});
+    unsent_.clear();
     if (done) answer_ = Answer::finished;
     co_return done;
 }

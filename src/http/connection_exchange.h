@@ -37,6 +37,8 @@ class ConnectionExchange final : public ServerExchange,
     asio::awaitable<Status> begin(HttpResponse head) override;
     asio::awaitable<Status> write(std::string_view piece) override;
     asio::awaitable<Status> finish() override;
+    bool write_now(std::string_view piece) override;
+    asio::awaitable<Status> wait_writable() override;
     asio::awaitable<Result<std::unique_ptr<WebSocket>>> upgrade(WebSocketOptions options) override;
     void lift_time_limits() override;
     void on_gone(std::function<void()> then) override;
@@ -59,6 +61,7 @@ class ConnectionExchange final : public ServerExchange,
     std::shared_ptr<ServerConnection> connection_;
     Parser parser_;
     std::string piece_;
+    std::string unsent_;
     std::string method_;
     error_code read_error_;
     Answer answer_ = Answer::none;

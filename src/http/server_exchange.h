@@ -43,6 +43,12 @@ class ServerExchange {
     virtual boost::asio::awaitable<Status> write(std::string_view piece) = 0;
     virtual boost::asio::awaitable<Status> finish() = 0;
 
+    // `write` in two steps, for many exchanges that share the loop's time: sends what the client takes at
+    // once, together with what is left of before, and gives whether that was all; the rest is kept. The
+    // second only waits, and its error says that the client has gone.
+    virtual bool write_now(std::string_view piece) = 0;
+    virtual boost::asio::awaitable<Status> wait_writable() = 0;
+
     // Turns the connection into a websocket, which then belongs to the caller and outlives the exchange. An
     // error of code `invalid`: this is no websocket request, answer it yourself.
     virtual boost::asio::awaitable<Result<std::unique_ptr<WebSocket>>> upgrade(

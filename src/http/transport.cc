@@ -99,6 +99,18 @@ asio::awaitable<error_code> Transport::wait_readable() {
     co_return error;
 }
 
+asio::awaitable<error_code> Transport::wait_writable() {
+    const auto [error] = co_await socket_.async_wait(StreamSocket::wait_write, kNoThrow);
+    co_return error;
+}
+
+std::size_t Transport::write_some_now(std::string_view bytes) {
+    if (stream_ || !socket_.is_open()) return 0;
+    const ssize_t sent =
+        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+}
+
 bool Transport::client_certificate() const {
     if (!stream_) return false;
     SSL* handle = const_cast<ssl::stream<StreamSocket&>&>(*stream_).native_handle();

@@ -53,6 +53,9 @@ class Transport {
     // Until something can be read or the peer has gone, without a buffer. Not under TLS, where bytes may wait
     // inside.
     asio::awaitable<error_code> wait_readable();
+    asio::awaitable<error_code> wait_writable();
+    // How many bytes the kernel took without waiting; none under TLS, or when the connection is broken.
+    std::size_t write_some_now(std::string_view bytes);
 
     bool tls() const { return stream_.has_value(); }
     bool client_certificate() const;  // the peer showed a certificate, and it was verified

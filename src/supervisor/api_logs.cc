@@ -37,14 +37,65 @@ Result<LogSelection> read_query(const HttpRequest& request) {
     return query;
 }
 
-// One batch of lines; "" = there are none now.
-std::string next_batch(LogReader& reader, LogFormatter& formatter) {
-    std::string batch;
-    reader.read(kBatch, [&](std::string_view service, const LogLine& line) {
-        formatter.append_json(batch, service, line);
-    });
-    return batch;
-}
+// A client that reads or follows. What takes time happens in its turns, so that a hundred of them leave time
+// for others; only waiting is the coroutine's.
+class LogStream {
+  public:
+    LogStream(LogHub& hub, LogSelection selection, ServerExchange& exchange,
+              const asio::any_io_executor& executor)
+        : follow_(selection.follow),
+          exchange_(exchange),
+          changed_(executor),
+          reader_(hub, std::move(selection)) {}
+
+    asio::awaitable<void> run() {
+        if (follow_) exchange_.lift_time_limits();
+        if (!co_await exchange_.begin({200, {}, "application/x-ndjson", {}})) co_return;
+        exchange_.on_gone([this] { changed_.notify(); });
+        wait_for_lines();
+        while (!finished_ && !exchange_.gone()) {
+            co_await changed_.wait();
+            if (!blocked_) continue;
+            if (!co_await exchange_.wait_writable()) co_return;
+            blocked_ = false;
+            reader_.when_turn([this] { send({}); });
+        }
+        if (finished_) co_await exchange_.finish();
+    }
+
+  private:
+    void wait_for_lines() {
+        if (!follow_ && !reader_.behind()) {
+            finished_ = true;
+            changed_.notify();
+            return;
+        }
+        reader_.when_readable([this] {
+            batch_.clear();
+            reader_.read(kBatch, [this](std::string_view service, const LogLine& line) {
+                formatter_.append_json(batch_, service, line);
+            });
+            send(batch_);
+        });
+    }
+    void send(std::string_view bytes) {
+        if (exchange_.write_now(bytes)) {
+            wait_for_lines();
+        } else {
+            blocked_ = true;
+            changed_.notify();
+        }
+    }
+
+    bool follow_;
+    ServerExchange& exchange_;
+    Wakeup changed_;
+    LogFormatter formatter_;
+    std::string batch_;
+    bool blocked_ = false;  // the client takes no more for now
+    bool finished_ = false;
+    LogReader reader_;
+};
 
 asio::awaitable<void> send_logs(Daemon& daemon, std::shared_ptr<ServerExchange> exchange, PathParameters) {
     Result<LogSelection> query = read_query(exchange->request());
@@ -52,24 +103,8 @@ asio::awaitable<void> send_logs(Daemon& daemon, std::shared_ptr<ServerExchange> 
         co_await exchange->answer(error_answer(400, query.error().message));
         co_return;
     }
-    Wakeup wakeup(co_await asio::this_coro::executor);
-    const bool follow = query->follow;
-    LogReader reader(daemon.logs(), std::move(*query));
-    LogFormatter formatter;
-    if (follow) {
-        exchange->lift_time_limits();
-        exchange->on_gone([&] { wakeup.notify(); });
-    }
-    Status sent = co_await exchange->begin({200, {}, "application/x-ndjson", {}});
-    while (sent) {
-        // Each batch in its turn: a hundred followers leave time for others.
-        reader.when_readable([&] { wakeup.notify(); });
-        if (!reader.behind() && !follow) break;
-        co_await wakeup.wait();
-        if (exchange->gone()) break;
-        sent = co_await exchange->write(next_batch(reader, formatter));
-    }
-    if (sent && !exchange->gone()) co_await exchange->finish();
+    LogStream stream(daemon.logs(), std::move(*query), *exchange, co_await asio::this_coro::executor);
+    co_await stream.run();
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <deque>
 #include <limits>
 #include <list>
 #include <queue>
@@ -24,20 +23,22 @@ namespace {
 
 constexpr std::size_t kReadSize = 64 * 1024;
 constexpr int kReadsPerTurn = 4;  // from one writer
-constexpr Duration kShare =
-    std::chrono::microseconds(300);  // of the loop's time, for readers, before others have theirs
+// Of the loop's time, before others have theirs.
+constexpr Duration kIntakeShare = std::chrono::microseconds(200);
+constexpr Duration kReadersShare = std::chrono::microseconds(200);
 
 }  // namespace
 
 // One process's pipe.
 class LogWriterPipe {
   public:
-    LogWriterPipe(asio::io_context& context, Descriptor descriptor, Duration drain)
-        : stream(context, descriptor.release()), drain_limit(drain) {}
+    LogWriterPipe(asio::io_context& context, Descriptor descriptor, Duration drain, Turns& turns)
+        : stream(context, descriptor.release()), drain_limit(drain), turn(turns) {}
     asio::posix::stream_descriptor stream;
     Duration drain_limit;
     Timer drain;
     LineSplitter lines;
+    Turn turn;
 };
 
 class LogHub::Core : public std::enable_shared_from_this<Core> {
@@ -57,16 +58,14 @@ class LogHub::Core : public std::enable_shared_from_this<Core> {
     void end(Services::value_type& entry, const std::shared_ptr<LogWriterPipe>& writer);
     void append(Services::value_type& entry, std::string_view text, WallTime now);
     void appended(const Services::value_type& entry);
-    void queue(LogReader& reader);
-    void give_turns();
 
     EventLoop& loop;
     std::size_t ring_size;
     bool closed = false;
     Services services;  // never fewer: readers point to them
     std::vector<LogReader*> readers;
-    std::deque<LogReader*> turns;
-    bool turns_posted = false;
+    Turns intake_turns{loop, kIntakeShare};
+    Turns reader_turns{loop, kReadersShare};
     std::uint64_t sequence = 0;
     std::vector<std::shared_ptr<LogOutput>> outputs;
     std::array<char, kReadSize> buffer;
@@ -86,7 +85,10 @@ void LogHub::Core::wait(Services::value_type& entry, std::shared_ptr<LogWriterPi
     stream.async_wait(
         asio::posix::stream_descriptor::wait_read,
         [self = shared_from_this(), &entry, writer = std::move(writer)](boost::system::error_code error) {
-            if (!error && !self->closed) self->take(entry, writer);
+            if (error || self->closed) return;
+            writer->turn.request([core = self.get(), &entry, weak = std::weak_ptr(writer)] {
+                if (const auto alive = weak.lock()) core->take(entry, alive);
+            });
         });
 }
 
@@ -134,32 +136,8 @@ void LogHub::Core::append(Services::value_type& entry, std::string_view text, Wa
 void LogHub::Core::appended(const Services::value_type& entry) {
     for (const auto& output : outputs) output->flush();
     for (LogReader* reader : readers)
-        if (reader->then_ && !reader->queued_ && reader->wants(entry.first)) queue(*reader);
-}
-
-void LogHub::Core::queue(LogReader& reader) {
-    reader.queued_ = true;
-    turns.push_back(&reader);
-    if (std::exchange(turns_posted, true)) return;
-    loop.post([weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->give_turns();
-    });
-}
-
-void LogHub::Core::give_turns() {
-    const Instant end = loop.clock().now() + kShare;
-    do {
-        if (turns.empty()) break;
-        LogReader& reader = *turns.front();
-        turns.pop_front();
-        reader.queued_ = false;
-        if (const auto then = std::exchange(reader.then_, nullptr)) then();
-    } while (loop.clock().now() < end);
-    turns_posted = !turns.empty();
-    if (!turns_posted) return;
-    loop.post([weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->give_turns();
-    });
+        if (reader->then_ && reader->wants(entry.first))
+            reader->turn_.request(std::exchange(reader->then_, nullptr));
 }
 
 LogHub::LogHub(EventLoop& loop, std::size_t ring_size) : core_(std::make_shared<Core>(loop, ring_size)) {}
@@ -177,7 +155,8 @@ LogHub::~LogHub() {
 Result<int> LogHub::open_writer(const std::string& service, Duration drain) {
     PGHERD_TRY(Pipe pipe, make_pipe(OurEnd::reads));
     auto& entry = core_->service(service);
-    const auto writer = std::make_shared<LogWriterPipe>(core_->loop.context(), std::move(pipe.ours), drain);
+    const auto writer = std::make_shared<LogWriterPipe>(core_->loop.context(), std::move(pipe.ours), drain,
+                                                        core_->intake_turns);
     entry.second.writers.push_back(writer);
     core_->wait(entry, writer);
     return pipe.childs.release();
@@ -231,7 +210,7 @@ void LogHub::add_output(std::shared_ptr<LogOutput> output) {
 }
 
 LogReader::LogReader(LogHub& hub, LogSelection selection)
-    : core_(hub.core_), selection_(std::move(selection)) {
+    : core_(hub.core_), selection_(std::move(selection)), turn_(core_->reader_turns) {
     for (const auto& [name, service] : core_->services)
         if (wants(name))
             add(name, service.ring, selection_.last == 0 ? service.ring.newest() : service.ring.oldest());
@@ -242,7 +221,6 @@ LogReader::LogReader(LogHub& hub, LogSelection selection)
 
 LogReader::~LogReader() {
     std::erase(core_->readers, this);
-    if (queued_) std::erase(core_->turns, this);
 }
 
 bool LogReader::wants(std::string_view service) const {
@@ -311,8 +289,15 @@ std::size_t LogReader::read(std::size_t bytes, const Take& take) {
 }
 
 void LogReader::when_readable(std::function<void()> then) {
+    turn_.give_up();
     then_ = std::move(then);
-    if (then_ && !queued_ && behind()) core_->queue(*this);
+    if (then_ && behind()) turn_.request(std::exchange(then_, nullptr));
+}
+
+void LogReader::when_turn(std::function<void()> then) {
+    turn_.give_up();
+    then_ = nullptr;
+    turn_.request(std::move(then));
 }
 
 }  // namespace pgherd::supervisor

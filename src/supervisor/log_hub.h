@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "eventloop/loop.h"
 #include "supervisor/log_ring.h"
+#include "supervisor/turns.h"
 
 namespace pgherd::supervisor {
 
@@ -83,6 +84,8 @@ class LogReader {
     // Calls `then` once, from the loop, when it is this reader's turn and there are lines to read. It
     // replaces an earlier one; an empty one takes it back.
     void when_readable(std::function<void()> then);
+    // The same whether there are lines or not, for who has to go on with what was read before.
+    void when_turn(std::function<void()> then);
 
   private:
     friend class LogHub::Core;
@@ -101,7 +104,7 @@ class LogReader {
     std::vector<Place> places_;
     std::uint64_t last_sequence_;
     std::function<void()> then_;
-    bool queued_ = false;
+    Turn turn_;
     std::string scratch_;
 };
 
