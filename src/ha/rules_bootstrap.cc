@@ -14,6 +14,9 @@ bool incomplete(const Facts& f) {
 bool never_touched(const Facts& f) {
     return f.seen.pg.data == DataDirectory::foreign || f.seen.pg.data == DataDirectory::unreadable;
 }
+bool has_been_led(const Facts& f) {
+    return !f.view.sync.empty() || f.view.claim.modified != Revision() || !f.view.history.empty();
+}
 bool not_initialized(const Facts& f) {
     return f.unlocked && !f.view.initialize && f.data_valid && !f.paused;
 }
@@ -149,6 +152,14 @@ constexpr Rule kData[] = {
          else
              act(d, Bootstrap{});
      }},
+
+    {"a-cluster-was-here",
+     "No cluster is registered, but the store has what only a leader writes (a synchronous set, a timeline, "
+     "a "
+     "history): wait for the member that has the data.",
+     "DESIGN 3.7 (1)", true,
+     [](const Facts& f) { return absent(f) && f.unlocked && !f.view.initialize_exists && has_been_led(f); },
+     nothing},
 
     {"race-to-initialize", "There is no cluster yet: try to be the one that initializes it.", "Patroni 4.5",
      false,
