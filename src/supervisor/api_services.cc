@@ -37,13 +37,23 @@ void append_service(std::string& text, const Services& services, const std::stri
     text += '}';
 }
 
-HttpResponse list(Daemon& daemon, ApiRequest& request) {
-    const std::vector<std::string> names = list_parameter(request.http, "names");
+std::string listed(const Daemon& daemon, const Services& services, const std::vector<std::string>& names) {
     std::string text = "[";
     for (const auto& [name, service] : daemon.plan().services)
         if (names.empty() || std::ranges::find(names, name) != names.end())
-            append_service(text, daemon.services(), name, service);
-    return sync_answer_text(text += ']');
+            append_service(text, services, name, service);
+    return text += ']';
+}
+
+HttpResponse list(Daemon& daemon, ApiRequest& request) {
+    if (!request.http.query.empty())
+        return sync_answer_text(listed(daemon, daemon.services(), list_parameter(request.http, "names")));
+    // Asked every few seconds by those who watch, and it seldom changes.
+    if (daemon.services_answer.empty())
+        daemon.services_answer = sync_answer_text(listed(daemon, daemon.services(), {})).body;
+    HttpResponse response;
+    response.body = daemon.services_answer;
+    return response;
 }
 
 Result<ChangeId> act(Daemon& daemon, const std::string& action, const std::vector<std::string>& names) {

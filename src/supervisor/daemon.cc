@@ -119,6 +119,7 @@ Status Daemon::add_layer(Layer layer, bool combine, bool inner) {
 void Daemon::plan_changed() {
     plan_answer_.clear();
     plan_answer_.shrink_to_fit();
+    services_answer.clear();
     forwarding_->plan_changed(plan(), [this](const std::string& service) {
         const auto found = plan().services.find(service);
         return found == plan().services.end() ? own_environment_ : environment_of(found->second);

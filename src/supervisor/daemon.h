@@ -71,6 +71,7 @@ class Daemon {
     const std::string& boot_id() const { return boot_id_; }
     const std::string& plan_answer();  // GET /v1/plan, rendered once per plan
     std::string http_address;          // where TCP listens, if it does
+    std::string services_answer;  // GET /v1/services of all, until something of it changes; empty = not made
 
     void set_task_kind(std::string kind, TaskKind meaning) { kinds_[std::move(kind)] = std::move(meaning); }
     supervise::ChangeId add_change(supervise::NewChange change);

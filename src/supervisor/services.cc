@@ -86,9 +86,8 @@ void Services::start(TaskId id) {
     auto [found, fresh] =
         entries_.try_emplace(name, ServiceMachine(name, random_fraction, &daemon_.loop().random()));
     Entry& entry = found->second;
-    if (entry.start_task) return daemon_.task_failed(id, "service is being started by another change");
-    entry.start_task = id;
-    handle(name, service_event::Start{planned->second});
+    entry.start_tasks.push_back(id);
+    if (entry.start_tasks.size() == 1) handle(name, service_event::Start{planned->second});
 }
 
 void Services::stop(TaskId id) {
@@ -98,17 +97,20 @@ void Services::stop(TaskId id) {
         daemon_.task_info(id, fmt::format("Service {} has never been started.", go_quote(name)));
         return daemon_.task_done(id);
     }
-    // Somebody else's stop is under way: this one is answered at once.
-    if (found->second.stop_task) {
-        daemon_.task_info(id, fmt::format("Service {} already stopping.", go_quote(name)));
-        return daemon_.task_done(id);
-    }
-    found->second.stop_task = id;
-    handle(name, service_event::Stop{});
+    Entry& entry = found->second;
+    entry.stop_tasks.push_back(id);
+    if (entry.stop_tasks.size() == 1) return handle(name, service_event::Stop{});
+    daemon_.task_info(id, fmt::format("Service {} already stopping.", go_quote(name)));
 }
 
 void Services::abort_start(TaskId id) {
-    handle(daemon_.changes().find_task(id)->subject, service_event::AbortStart{});
+    const std::string name = daemon_.changes().find_task(id)->subject;
+    const auto found = entries_.find(name);
+    if (found == entries_.end() || found->second.start_tasks == std::vector{id})
+        return handle(name, service_event::AbortStart{});
+    // Another change still wants it.
+    std::erase(found->second.start_tasks, id);
+    daemon_.task_failed(id, "start aborted");
 }
 
 void Services::check_failed(const std::string& check) {
@@ -149,6 +151,7 @@ void Services::handle(const std::string& name, const ServiceEvent& first) {
     if (entry.machine.current() != entry.current) {
         entry.current = entry.machine.current();
         entry.since = daemon_.clock().wall();
+        daemon_.services_answer.clear();
         if (on_change) on_change(name, entry.current);
     }
     daemon_.settle();
@@ -162,17 +165,17 @@ void Services::arm(Entry& entry, const service_effect::Arm& effect) {
 }
 
 void Services::finished(Entry& entry, const service_effect::Finished& effect) {
-    const auto task = std::exchange(effect.start ? entry.start_task : entry.stop_task, std::nullopt);
-    if (!task) return;
-    if (!effect.info.empty()) daemon_.task_info(*task, effect.info);
-    if (effect.with_output) {
-        const std::string output = daemon_.logs().last_lines(entry.machine.name(), kOutputLines);
-        if (!output.empty()) daemon_.task_info(*task, "Most recent service output:" + indented(output));
+    const auto tasks = std::exchange(effect.start ? entry.start_tasks : entry.stop_tasks, {});
+    const std::string output =
+        effect.with_output ? daemon_.logs().last_lines(entry.machine.name(), kOutputLines) : std::string();
+    for (const TaskId task : tasks) {
+        if (!effect.info.empty()) daemon_.task_info(task, effect.info);
+        if (!output.empty()) daemon_.task_info(task, "Most recent service output:" + indented(output));
+        if (effect.error.empty())
+            daemon_.task_done(task);
+        else
+            daemon_.task_failed(task, effect.error);
     }
-    if (effect.error.empty())
-        daemon_.task_done(*task);
-    else
-        daemon_.task_failed(*task, effect.error);
 }
 
 ServiceEvent Services::spawn(Entry& entry) {

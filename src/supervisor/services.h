@@ -27,9 +27,9 @@ class Services {
         int pid = 0;  // 0 = none
         Timer timer;
         std::string_view current = "inactive";
-        std::optional<WallTime> since;  // when `current` changed
-        std::optional<supervise::TaskId> start_task;
-        std::optional<supervise::TaskId> stop_task;
+        std::optional<WallTime> since;               // when `current` changed
+        std::vector<supervise::TaskId> start_tasks;  // several changes may want the same
+        std::vector<supervise::TaskId> stop_tasks;
         supervise::UserGroup owner;  // as the last start had them, with the workload's
         supervise::StringMap environment;
     };
