@@ -1,5 +1,5 @@
-// {fmt}, compiled once for the whole program. Debian has it as a shared library only, which would bring a shared
-// libstdc++ along: a megabyte of resident memory in every process.
+// {fmt}, compiled once for the whole program. Debian has it as a shared library only, which would bring a
+// shared libstdc++ along: a megabyte of resident memory in every process.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include <link.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ int drop(dl_phdr_info* object, std::size_t, void*) {
 
 void drop_start_code() {
     ::dl_iterate_phdr(drop, nullptr);
+    ::malloc_trim(0);
 }
 
 }  // namespace pgherd

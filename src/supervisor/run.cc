@@ -5,6 +5,7 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "base/start_code.h"
 #include "eventloop/log.h"
@@ -14,7 +15,6 @@
 #include "supervisor/daemon.h"
 #include "supervisor/enter.h"
 #include "supervisor/layer_directory.h"
-#include "supervisor/memory.h"
 #include "supervisor/notify.h"
 #include "supervisor/options.h"
 
@@ -34,6 +34,13 @@ constexpr std::string_view kUsage =
     "  --identities FILE   who may use the API, as YAML\n"
     "  --run               (enter) start the default services before the command\n\n"
     "$PEBBLE is the directory (/var/lib/pebble/default), $PEBBLE_SOCKET the socket (.pebble.socket in it).\n";
+
+// One thread does all the work: more than one heap only costs memory, and what is freed goes back early.
+void keep_heap_small() {
+    ::mallopt(M_ARENA_MAX, 1);
+    ::mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+    ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+}
 
 class NoLog final : public Log {
   public:
@@ -73,10 +80,9 @@ Result<int> run(Options options) {
     const Watchdog watchdog(loop.clock());
     notify_manager("READY=1");
     // Once more when the first services and checks have begun.
-    forget_code();
-    const Timer later = loop.clock().call_at(loop.clock().now() + kSettled, forget_code);
+    drop_start_code();
+    const Timer later = loop.clock().call_at(loop.clock().now() + kSettled, drop_start_code);
     log.info("started", fmt::format("Started, listening on {}", daemon.options().socket));
-    const Timer started = loop.clock().call_at(loop.clock().now() + std::chrono::seconds(1), drop_start_code);
     loop.run();
     notify_manager("STOPPING=1");
     return inner && inner->exit_code() ? *inner->exit_code() : exit_code;

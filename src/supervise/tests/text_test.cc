@@ -1,3 +1,4 @@
+// Go's words for durations and times, and commands as services write them.
 #include <gtest/gtest.h>
 
 #include "supervise/command.h"
