@@ -37,6 +37,20 @@ def descendants(pid):
     return found
 
 
+def with_variable(name, value):
+    """Those whose environment holds it, whoever their parent is by now."""
+    wanted, found = f"{name}={value}".encode(), []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/environ", "rb") as environment:
+                    if wanted in environment.read().split(b"\0"):
+                        found.append(int(entry))
+            except OSError:
+                pass
+    return found
+
+
 def command_line(pid):
     try:
         with open(f"/proc/{pid}/cmdline") as cmdline:

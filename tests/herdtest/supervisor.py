@@ -98,6 +98,8 @@ class Supervisor:
                 self.process.wait(8)
             processes.kill_all([*family, self.process.pid] if self.process.poll() is None else family)
             self.process.wait()
+        # A killed supervisor may have started a service a moment before.
+        processes.kill_all(processes.with_variable("PEBBLE", self.home))
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self):
