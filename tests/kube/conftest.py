@@ -49,3 +49,30 @@ def healed(kube):
     for node in kube.nodes:
         if not node.is_on():
             node.start()
+
+
+_table = []
+
+
+@pytest.fixture(scope="session")
+def record_table():
+    """record_table(what, gap, lost, seconds to full strength, note): a line of the table at the end."""
+    def record(*line):
+        _table.append(line)
+    return record
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not _table:
+        return
+    def number(value, form):
+        return "" if value is None else format(value, form)
+    terminalreporter.section("survival")
+    rows = ["| fault | longest write gap, s | lost | to full strength, s | |", "| --- | ---: | ---: | ---: | --- |"]
+    rows += [f"| {what} | {number(gap, '.2f')} | {number(lost, 'd')} | {number(whole, '.1f')} | {note} |"
+             for what, gap, lost, whole, note in _table]
+    for row in rows:
+        terminalreporter.line(row)
+    os.makedirs(os.path.join(ROOT, "build", "logs"), exist_ok=True)
+    with open(os.path.join(ROOT, "build", "logs", "survival.md"), "w") as file:
+        file.write("\n".join(rows) + "\n")

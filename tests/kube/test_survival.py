@@ -1,0 +1,254 @@
+"""A cluster from the quickstart manifest, a client that writes all the time through its Service, and everything that can go wrong.
+
+Each fault must end with nothing lost and the cluster at full strength by itself. What was measured is printed as a table at the
+end of the run: the longest time without an acknowledged write, what was lost, and the time from the end of the harm to full strength."""
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from pg import Pg
+from testbed.waiting import wait_for
+
+# Longer than Patroni's ttl, so that an outage is no short one; KUBE_OUTAGE=300 for the whole five minutes.
+OUTAGE = float(os.environ.get("KUBE_OUTAGE", "60"))
+
+
+@pytest.fixture(scope="module")
+def pg(kube, namespace, tmp_path_factory, record_table):
+    cluster = Pg(kube, namespace, str(tmp_path_factory.mktemp("survival")))
+    begun = time.monotonic()
+    cluster.apply()
+    cluster.wait_whole(180)
+    record_table("kubectl apply to full strength", None, None, time.monotonic() - begun, "")
+    return cluster
+
+
+class Harm:
+    """One fault: a writer before, during and after it."""
+
+    def __init__(self, pg, what, record, patience=180):
+        self.pg, self.what, self.record, self.patience = pg, what, record, patience
+        self.since = None
+
+    def __enter__(self):
+        self.leader = self.pg.wait_whole()
+        self.timeline = self.pg.timeline()
+        self.writer = self.pg.writer()
+        time.sleep(1)  # some writes before the fault
+        self.since = time.monotonic()
+        return self
+
+    def over(self):
+        """From now on the cluster has what it needs."""
+        self.since = time.monotonic()
+
+    def __exit__(self, kind, error, trace):
+        if error:
+            self.writer.kill()
+            return
+        try:
+            new = self.pg.wait_whole(self.patience)
+            whole = time.monotonic() - self.since
+            time.sleep(1)  # some writes after it
+        except BaseException:
+            self.writer.kill()
+            raise
+        self.report = self.writer.finish()
+        self.terms = self.pg.timeline() - self.timeline
+        self.gap = self.report["longest_gap_s"]
+        self.record(self.what, self.gap, self.report["lost"], whole, f"{self.leader} → {new}, {self.terms} promotions")
+        assert self.report["acknowledged"] > 50
+        assert self.report["duplicated"] == 0
+        assert self.report["lost"] == 0, self.pg.story()
+
+
+@pytest.fixture
+def harm(pg, record_table):
+    def make(what, **options):
+        return Harm(pg, what, record_table, **options)
+    return make
+
+
+def uid(pg, name):
+    return pg.pod(name)["metadata"]["uid"]
+
+
+def kill_container(pg, name):
+    node, container = pg.container(name)
+    node.ctr("tasks", "kill", "--all", "--signal=SIGKILL", container)
+
+
+def test_the_primarys_pod_is_deleted(pg, harm):
+    with harm("pod deleted") as fault:
+        pg.kubectl("delete", "pod", fault.leader, "--wait=false")
+        pg.wait_other_leader(fault.leader)
+    assert fault.gap < 5
+
+
+def test_the_primarys_container_is_killed(pg, harm):
+    with harm("pod killed") as fault:
+        kill_container(pg, fault.leader)
+        pg.wait_other_leader(fault.leader)
+    assert fault.gap < 10
+
+
+def test_a_replicas_container_is_killed(pg, harm):
+    with harm("replica killed") as fault:
+        kill_container(pg, next(name for name in pg.addresses if name != fault.leader))
+    assert fault.terms == 0
+    assert fault.gap < 5
+
+
+def test_the_primarys_container_runs_out_of_memory(pg, harm):
+    with harm("out of memory") as fault:
+        node, container = pg.container(fault.leader)
+        limit = memory_limit_of(node, container)
+        used = int(node.run("cat", os.path.join(os.path.dirname(limit), "memory.usage_in_bytes")))
+        node.run("sh", "-c", f"echo {used + (100 << 20)} > {limit}")
+        try:
+            with pytest.raises(Exception):  # the backend is killed
+                pg.psql("set work_mem = '2GB'; select count(*) from (select array_agg(repeat('x', 1000) || i) from generate_series(1, 500000) i) t")
+        finally:
+            pods = pg.pods()
+            if pods.get(fault.leader) and pg.container(fault.leader)[1] == container:
+                node.run("sh", "-c", f"echo -1 > {limit}", check=False)
+        fault.over()
+
+
+def memory_limit_of(node, container):
+    """The file of the container's memory limit (control groups of version 1)."""
+    found = node.run("find", f"/sys/fs/cgroup/memory/{node.cgroup}", "-path", f"*{container}/memory.limit_in_bytes").split()
+    if not found:
+        pytest.skip("this machine has no memory control group of version 1")
+    return found[0]
+
+
+def test_the_primarys_node_loses_power(pg, kube, harm):
+    with harm("node killed") as fault:
+        node = pg.node_of(fault.leader)
+        node.kill()
+        pg.wait_other_leader(fault.leader)
+        time.sleep(3)  # the survivors alone
+        node.start()
+        fault.over()
+    assert fault.gap < 10
+
+
+@pytest.mark.parametrize("how", ["cut", "cut_in", "cut_out"])
+def test_the_primarys_node_is_cut_off(pg, kube, harm, how):
+    with harm({"cut": "node cut off", "cut_in": "node hears nobody", "cut_out": "nobody hears the node"}[how]) as fault:
+        node = pg.node_of(fault.leader)
+        getattr(node, how)()
+        pg.wait_other_leader(fault.leader)
+        time.sleep(3)
+        node.heal()
+        fault.over()
+
+
+def test_the_primarys_node_is_drained(pg, kube, harm):
+    with harm("node drained") as fault:
+        node = pg.node_of(fault.leader)
+        old = uid(pg, fault.leader)
+        kube.kubectl("drain", node.name, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=200s")
+        pg.wait_other_leader(fault.leader)
+        kube.kubectl("uncordon", node.name)
+        fault.over()
+        wait_for("the pod on its node again", lambda: uid(pg, fault.leader) != old, 60)
+    assert fault.gap < 5
+
+
+def test_an_outage_of_the_control_plane_harms_nobody(pg, kube, harm):
+    with harm(f"API server away for {OUTAGE:.0f} s") as fault:
+        replicas = pg.dsn("replicas")
+        kube.control_plane.stop_api(etcd=True)
+        until = time.monotonic() + OUTAGE
+        while time.monotonic() < until:
+            assert pg.leader() == fault.leader, pg.story()
+            time.sleep(1)
+        assert replicas_answer(kube, replicas)
+        kube.control_plane.start_api()
+        fault.over()
+    assert fault.terms == 0
+    assert fault.gap < 1
+
+
+def replicas_answer(kube, dsn):
+    return subprocess.run(kube.command(["psql", "-XAtq", dsn, "-c", "select pg_is_in_recovery()"]),
+                          capture_output=True, text=True, timeout=30).stdout.strip() == "t"
+
+
+def test_a_dead_replica_does_not_defeat_the_failsafe(pg, kube, harm):
+    with harm(f"API server away for {OUTAGE:.0f} s, a replica's node off") as fault:
+        node = pg.node_of(next(name for name in pg.addresses if name != fault.leader))
+        kube.control_plane.stop_api()
+        node.kill()
+        until = time.monotonic() + OUTAGE
+        while time.monotonic() < until:
+            assert pg.leader() == fault.leader, pg.story()
+            time.sleep(1)
+        kube.control_plane.start_api()
+        node.start()
+        fault.over()
+    assert fault.terms == 0
+
+
+def test_an_api_server_that_hangs_harms_nobody(pg, kube, harm):
+    with harm(f"API server hangs for {OUTAGE / 2:.0f} s") as fault:
+        kube.control_plane.freeze_api()
+        until = time.monotonic() + OUTAGE / 2
+        while time.monotonic() < until:
+            time.sleep(1)
+        kube.control_plane.thaw_api()
+        fault.over()
+    assert fault.terms == 0
+    assert fault.gap < 1
+
+
+def test_a_slow_etcd_harms_nobody(pg, kube, harm):
+    with harm("etcd 0.5 s slower") as fault:
+        kube.control_plane.slow_etcd(0.25)  # in both directions
+        time.sleep(20)
+        kube.control_plane.slow_etcd(0)
+        fault.over()
+    assert fault.terms == 0
+    assert fault.gap < 1
+
+
+def test_a_kubelet_that_restarts_harms_nobody(pg, kube, harm):
+    with harm("kubelet restarted") as fault:
+        node = pg.node_of(fault.leader)
+        before = node.run("cat", "/run/kubelet.pid")
+        node.restart_kubelet()
+        wait_for("another kubelet", lambda: node.run("cat", "/run/kubelet.pid") != before, 20)
+        fault.over()
+    assert fault.terms == 0
+    assert fault.gap < 1
+
+
+def test_all_pods_are_deleted_at_once(pg, harm):
+    with harm("all pods deleted") as fault:
+        before = {name: uid(pg, name) for name in pg.addresses}
+        pg.kubectl("delete", "pods", f"--selector=cluster-name={pg.name}", "--wait=false")
+        wait_for("three new pods", lambda: {name: uid(pg, name) for name in pg.pods()}.keys() == before.keys()
+                 and all(uid(pg, name) != old for name, old in before.items()), 200)
+        fault.over()
+
+
+def test_all_containers_are_killed_at_once(pg, harm):
+    with harm("all pods killed"):
+        for name in list(pg.addresses):
+            kill_container(pg, name)
+
+
+def test_a_rolling_change_takes_one_switchover_at_most(pg, harm):
+    with harm("rolling change", patience=300) as fault:
+        before = {name: uid(pg, name) for name in pg.addresses}
+        patch = {"spec": {"template": {"metadata": {"annotations": {"pgherd.dev/changed": str(time.time())}}}}}
+        pg.kubectl("patch", "statefulset", pg.name, f"--patch={json.dumps(patch)}")
+        wait_for("three new pods", lambda: all(uid(pg, name) != old for name, old in before.items()), 280, hint=pg.story)
+        fault.over()
+    assert fault.terms <= 1
+    assert fault.gap < 5
