@@ -99,6 +99,8 @@ class Node:
         self.cluster.daemons.kill(self.name)
         if init:
             wait_for(f"the processes of {self.name} to be gone", lambda: began(init) is None, 20, every=0.01)
+        # No power, no control groups; a kubelet that found some would ask for their containers at length.
+        wait_for(f"the control groups of {self.name} to be empty", self._remove_cgroups, 20, every=0.01)
 
     def is_on(self):
         return self.cluster.daemons.pid(self.name) is not None
@@ -117,7 +119,6 @@ class Node:
         """Ends the node and takes away what it left in the kernel."""
         self.kill()
         self.net.delete()
-        wait_for(f"the control groups of {self.name} to be empty", self._remove_cgroups, 20)
 
     def _remove_cgroups(self):
         tops = glob(f"/sys/fs/cgroup/{self.cgroup}") + glob(f"/sys/fs/cgroup/*/{self.cgroup}")
