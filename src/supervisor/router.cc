@@ -83,7 +83,7 @@ Router::Found Router::find(const HttpRequest& request) const {
     return found;
 }
 
-Caller Router::caller_of(const HttpRequest& request) const {
+Caller Router::caller_of(const HttpRequest& request) {
     using supervise::Access;
     Caller caller;
     if (request.peer_process) {
@@ -101,8 +101,9 @@ Caller Router::caller_of(const HttpRequest& request) const {
     if (!decoded) return caller;
     const std::size_t colon = decoded->find(':');
     if (colon == std::string::npos) return caller;
-    if (const auto* identity = daemon_.identities().for_password(
-            std::string_view(*decoded).substr(0, colon), std::string_view(*decoded).substr(colon + 1)))
+    if (const auto* identity =
+            passwords_.identity(daemon_.identities(), std::string_view(*decoded).substr(0, colon),
+                                std::string_view(*decoded).substr(colon + 1), daemon_.clock().now()))
         caller.access = identity->access;
     return caller;
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "supervisor/password_cache.h"
 #include "supervisor/route.h"
 
 namespace pgherd::supervisor {
@@ -23,7 +24,7 @@ class Router {
         PathParameters parameters;
     };
     Found find(const HttpRequest& request) const;
-    Caller caller_of(const HttpRequest& request) const;
+    Caller caller_of(const HttpRequest& request);
     boost::asio::awaitable<void> serve_value(std::shared_ptr<ServerExchange> exchange, const Route& route,
                                              ApiRequest request);
     boost::asio::awaitable<void> serve_later(std::shared_ptr<ServerExchange> exchange, LaterHandler handler,
@@ -34,6 +35,7 @@ class Router {
 
     Daemon& daemon_;
     std::vector<Route> routes_;
+    PasswordCache passwords_;
 };
 
 }  // namespace pgherd::supervisor
