@@ -50,9 +50,9 @@ StandardOutputLog::StandardOutputLog(EventLoop& loop, int descriptor)
 StandardOutputLog::~StandardOutputLog() {
     worker_.reset();
     // What is left has a last chance, which must not hold up the end.
+    const std::string rest = (handed_ ? *handed_ : std::string()) + waiting_;
     pollfd writable{descriptor_, POLLOUT, 0};
-    if (!waiting_.empty() && ::poll(&writable, 1, 0) == 1)
-        (void)!::write(descriptor_, waiting_.data(), waiting_.size());
+    if (!rest.empty() && ::poll(&writable, 1, 0) == 1) (void)!::write(descriptor_, rest.data(), rest.size());
 }
 
 void StandardOutputLog::write(std::string_view service, const LogLine& line) {
@@ -71,13 +71,17 @@ void StandardOutputLog::write(std::string_view service, const LogLine& line) {
 void StandardOutputLog::flush() {
     if (writing_ || waiting_.empty()) return;
     if (!worker_) worker_ = std::make_unique<Worker>(loop_, "log-stdout");
+    handed_ = std::make_shared<std::string>(std::move(waiting_));
+    waiting_.clear();
     writing_ = worker_->run(
-        [descriptor = descriptor_, text = std::move(waiting_)] { return write_all(descriptor, text); },
-        [this](bool) {
+        [descriptor = descriptor_, text = handed_] {
+            write_all(descriptor, *text);
+            text->clear();
+        },
+        [this] {
             writing_ = false;
             flush();
         });
-    waiting_.clear();
 }
 
 // What only the thread touches.
@@ -144,6 +148,8 @@ RotatedLogFiles::RotatedLogFiles(EventLoop& loop, LogFileOptions options)
 
 RotatedLogFiles::~RotatedLogFiles() {
     worker_.reset();
+    if (handed_)
+        for (const auto& [service, text] : *handed_) files_->write(service, text);
     for (const auto& [service, text] : waiting_) files_->write(service, text);
 }
 
@@ -168,17 +174,18 @@ void RotatedLogFiles::write(std::string_view service, const LogLine& line) {
 void RotatedLogFiles::flush() {
     if (writing_ || waiting_.empty()) return;
     if (!worker_) worker_ = std::make_unique<Worker>(loop_, "log-files");
+    handed_ = std::make_shared<Texts>(std::move(waiting_));
+    waiting_.clear();
+    waiting_bytes_ = 0;
     writing_ = worker_->run(
-        [files = files_, all = std::move(waiting_)] {
-            for (const auto& [service, text] : all) files->write(service, text);
-            return true;
+        [files = files_, all = handed_] {
+            for (const auto& [service, text] : *all) files->write(service, text);
+            all->clear();
         },
-        [this](bool) {
+        [this] {
             writing_ = false;
             flush();
         });
-    waiting_.clear();
-    waiting_bytes_ = 0;
 }
 
 }  // namespace pgherd::supervisor

@@ -28,6 +28,7 @@ class StandardOutputLog final : public LogOutput {
     int descriptor_;
     LogFormatter formatter_;
     std::string waiting_;
+    std::shared_ptr<std::string> handed_;  // to the thread, which empties it when it is written
     std::uint64_t lost_ = 0;
     bool writing_ = false;
     std::unique_ptr<Worker> worker_;
@@ -48,11 +49,13 @@ class RotatedLogFiles final : public LogOutput {
     void flush() override;
 
   private:
-    struct Files;  // the thread's
+    struct Files;                                                   // the thread's
+    using Texts = std::map<std::string, std::string, std::less<>>;  // of services
     EventLoop& loop_;
     LogFileOptions options_;
     LogFormatter formatter_;
-    std::map<std::string, std::string, std::less<>> waiting_;
+    Texts waiting_;
+    std::shared_ptr<Texts> handed_;  // as above
     std::map<std::string, std::uint64_t, std::less<>> lost_;
     std::size_t waiting_bytes_ = 0;
     bool writing_ = false;

@@ -290,6 +290,29 @@ TEST_F(LogHubTest, RotatesFilesBySizeAndKeepsSome) {
         << "no line is cut or lost between files";
 }
 
+TEST_F(LogHubTest, WritesTheLastLinesWhenItEnds) {
+    for (int again = 0; again < 20; ++again) {
+        const TempDir dir;
+        int ends[2];
+        ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+        {
+            LogHub hub(loop_);
+            hub.add_output(std::make_shared<RotatedLogFiles>(loop_, LogFileOptions{dir.path(), 1000, 2}));
+            hub.add_output(std::make_shared<StandardOutputLog>(loop_, ends[1]));
+            hub.append("a", "first");
+            hub.append("a", "last");
+        }
+        ::close(ends[1]);
+        std::string piped(4096, '\0');
+        const ssize_t size = ::read(ends[0], piped.data(), piped.size());
+        ::close(ends[0]);
+        piped.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+        EXPECT_EQ(piped, content_of(dir.file("a.log")));
+        EXPECT_NE(piped.find("first\n"), std::string::npos);
+        EXPECT_TRUE(piped.ends_with("last\n"));
+    }
+}
+
 TEST_F(LogHubTest, CopiesWholeLinesToADescriptorThatMayBlock) {
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
