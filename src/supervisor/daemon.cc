@@ -9,7 +9,6 @@
 #include "supervise/layer_yaml.h"
 #include "supervise/order.h"
 #include "supervise/plan.h"
-#include "supervise/wire.h"
 #include "supervisor/checks.h"
 #include "supervisor/envelope.h"
 #include "supervisor/exec_sessions.h"
@@ -28,7 +27,7 @@ using namespace supervise;
 namespace {
 
 constexpr auto kPruneEvery = std::chrono::minutes(10);
-constexpr auto kRewriteEvery = std::chrono::seconds(3);
+constexpr auto kForwardLimit = std::chrono::seconds(3);  // for the last lines, when services have ended
 constexpr auto kStopReserve = std::chrono::milliseconds(5100);  // beyond the longest kill-delay
 
 // As PID 1 our life is that of the container; otherwise the machine's boot is what clients must notice.
@@ -50,7 +49,7 @@ Daemon::Daemon(EventLoop& loop, Options options, Log& log)
       options_(std::move(options)),
       log_(log),
       boot_id_(find_boot_id()),
-      changes_(notices_),
+      keeper_(books_, boot_id_, log),
       processes_(std::make_unique<Processes>(loop, Processes::Orphans::adopt)),
       logs_(std::make_unique<LogHub>(loop)),
       forwarding_(std::make_unique<LogForwarding>(loop, *logs_, log)),
@@ -66,18 +65,14 @@ Daemon::~Daemon() = default;
 
 Status Daemon::prepare() {
     PGHERD_TRY(std::vector<Layer> layers, read_layer_directory(options_.directory + "/layers"));
-    PGHERD_CHECK(stack_.load(std::move(layers)));
-    if (options_.persist) {
-        state_.emplace(options_.directory + "/.pgherd.state");
-        PGHERD_CHECK(restore());
-    }
-    if (!options_.arguments.empty()) PGHERD_CHECK(stack_.set_service_arguments(options_.arguments));
+    PGHERD_CHECK(books_.layers.load(std::move(layers)));
+    if (options_.persist) PGHERD_CHECK(keeper_.restore(options_.directory + "/.pgherd.state"));
+    if (!options_.arguments.empty()) PGHERD_CHECK(books_.layers.set_service_arguments(options_.arguments));
     if (!options_.identities.empty()) PGHERD_CHECK(read_identities());
-    changes_.give_up_unfinished(clock().wall());
-    changes_.prune(clock().wall());
-    notices_.prune(clock().wall());
-    if (state_) PGHERD_CHECK(state_->rewrite([this](const auto& write) { write_everything(write); }));
-    return {};
+    books_.changes.give_up_unfinished(clock().wall());
+    books_.changes.prune(clock().wall());
+    books_.notices.prune(clock().wall());
+    return keeper_.begin();
 }
 
 void Daemon::start() {
@@ -91,27 +86,21 @@ void Daemon::start() {
 
 void Daemon::prune_later() {
     prune_timer_ = clock().call_at(clock().now() + kPruneEvery, [this] {
-        changes_.prune(clock().wall());
-        notices_.prune(clock().wall());
+        books_.changes.prune(clock().wall());
+        books_.notices.prune(clock().wall());
         settle();
         prune_later();
     });
 }
 
-// --- layers and identities
-// -------------------------------------------------------------------------------------
+// --- layers and identities ---------------------------------------------------------------------------------
 
 Status Daemon::add_layer(Layer layer, bool combine, bool inner) {
     const std::string label = layer.label;
-    PGHERD_CHECK(combine ? stack_.combine_with(std::move(layer), inner)
-                         : stack_.append(std::move(layer), inner));
-    for (const Layer& each : stack_.layers()) {
-        if (each.label != label) continue;
-        client_layers_.insert_or_assign(label, each);
-        if (state_)
-            state_->append(
-                {{"layer", JsonObject{{"order", each.order}, {"label", label}, {"yaml", layer_yaml(each)}}}});
-    }
+    PGHERD_CHECK(combine ? books_.layers.combine_with(std::move(layer), inner)
+                         : books_.layers.append(std::move(layer), inner));
+    for (const Layer& each : books_.layers.layers())
+        if (each.label == label) keeper_.keep_layer(each);
     plan_changed();
     return {};
 }
@@ -152,30 +141,23 @@ Status Daemon::read_identities() {
     if (!inner || !inner->is_object()) return complain("it must have the key \"identities\" with a mapping");
     const auto input = parse_identities(inner->get_object());
     if (!input) return complain(input.error().message);
-    if (const Status done = identities_.replace(*input); !done) return complain(done.error().message);
+    if (const Status done = books_.identities.replace(*input); !done) return complain(done.error().message);
     return {};
 }
 
-Status Daemon::keep_identities() {
-    if (!state_) return {};
-    state_->append({{"identities", identities_.with_secrets()}});
-    return state_->flush(true);
-}
-
-// --- changes
-// ---------------------------------------------------------------------------------------------------
+// --- changes -----------------------------------------------------------------------------------------------
 
 ChangeId Daemon::add_change(NewChange change) {
-    return changes_.add(std::move(change), clock().wall());
+    return books_.changes.add(std::move(change), clock().wall());
 }
 void Daemon::task_info(TaskId id, std::string_view text) {
-    changes_.log(id, LogKind::info, text, clock().wall());
+    books_.changes.log(id, LogKind::info, text, clock().wall());
 }
 void Daemon::task_done(TaskId id) {
-    changes_.finish(id, clock().wall());
+    books_.changes.finish(id, clock().wall());
 }
 void Daemon::task_failed(TaskId id, std::string_view error) {
-    changes_.fail(id, error, clock().wall());
+    books_.changes.fail(id, error, clock().wall());
 }
 
 void Daemon::settle() {
@@ -187,19 +169,19 @@ void Daemon::settle() {
         begin_tasks();
         tell_waiters();
     }
-    save();
+    keeper_.save(clock().now());
     settling_ = false;
 }
 
 void Daemon::begin_tasks() {
-    for (const TaskId id : changes_.take_to_abort()) {
-        const Task* task = changes_.find_task(id);
+    for (const TaskId id : books_.changes.take_to_abort()) {
+        const Task* task = books_.changes.find_task(id);
         const auto kind = task ? kinds_.find(task->kind) : kinds_.end();
         if (kind != kinds_.end() && kind->second.abort) kind->second.abort(id);
         settle_again_ = true;
     }
-    for (const TaskId id : changes_.take_startable(clock().wall())) {
-        const Task* task = changes_.find_task(id);
+    for (const TaskId id : books_.changes.take_startable(clock().wall())) {
+        const Task* task = books_.changes.find_task(id);
         if (!task || task->status != WorkStatus::doing) continue;
         const auto kind = kinds_.find(task->kind);
         if (kind != kinds_.end() && kind->second.run) kind->second.run(id);
@@ -208,7 +190,7 @@ void Daemon::begin_tasks() {
 }
 
 void Daemon::tell_waiters() {
-    for (const ChangeId id : changes_.take_ready()) {
+    for (const ChangeId id : books_.changes.take_ready()) {
         std::vector<Ticket> tickets;
         for (const auto& [ticket, waiter] : waiters_)
             if (waiter.change == id) tickets.push_back(ticket);
@@ -216,10 +198,10 @@ void Daemon::tell_waiters() {
         if (stop_change_ == id) finish_shut_down();
     }
     // The state file wants them too, later.
-    if (!notices_.has_changed()) return;
+    if (!books_.notices.has_changed()) return;
     std::vector<Ticket> tickets;
     for (const auto& [ticket, waiter] : waiters_)
-        if (!waiter.change && notices_.any(waiter.filter, clock().wall())) tickets.push_back(ticket);
+        if (!waiter.change && books_.notices.any(waiter.filter, clock().wall())) tickets.push_back(ticket);
     for (const Ticket ticket : tickets) finish_waiter(ticket, true);
 }
 
@@ -256,135 +238,7 @@ void Daemon::forget(Ticket ticket) {
     waiters_.erase(ticket);
 }
 
-// --- the state file
-// --------------------------------------------------------------------------------------------
-
-void Daemon::save() {
-    const auto changed = changes_.take_changed();
-    const auto tasks = changes_.take_changed_tasks();
-    const auto removed = changes_.take_removed();
-    const auto notices = notices_.take_changed();
-    const auto removed_notices = notices_.take_removed();
-    if (!state_) return;
-    for (const TaskId id : tasks)
-        if (const Task* task = changes_.find_task(id)) state_->append({{"task", task_record(*task)}});
-    for (const ChangeId id : changed)
-        if (const Change* change = changes_.find(id)) state_->append({{"change", change_record(*change)}});
-    for (const ChangeId id : removed) state_->append({{"forget-change", id}});
-    for (const NoticeId id : notices)
-        if (const Notice* notice = notices_.find(id)) state_->append({{"notice", notice_record(*notice)}});
-    for (const NoticeId id : removed_notices) state_->append({{"forget-notice", id}});
-    Status done = state_->flush();
-    if (state_->has_grown() && clock().now() >= next_rewrite_) {
-        next_rewrite_ = clock().now() + kRewriteEvery;
-        done = state_->rewrite([this](const auto& write) { write_everything(write); });
-    }
-    if (!done) log_.error("state-file", done.error().message);
-}
-
-void Daemon::write_everything(const std::function<void(const JsonObject&)>& write) const {
-    write({{"boot-id", boot_id_}});
-    write({{"ids", JsonObject{{"change", changes_.last_change_id()},
-                              {"task", changes_.last_task_id()},
-                              {"notice", notices_.last_id()}}}});
-    write({{"identities", identities_.with_secrets()}});
-    for (const auto& [label, layer] : client_layers_)
-        write({{"layer", JsonObject{{"order", layer.order}, {"label", label}, {"yaml", layer_yaml(layer)}}}});
-    for (const auto& [id, change] : changes_.changes()) {
-        for (const TaskId task_id : change.tasks)
-            if (const Task* task = changes_.find_task(task_id)) write({{"task", task_record(*task)}});
-        write({{"change", change_record(change)}});
-    }
-    for (const auto& [id, notice] : notices_.all()) write({{"notice", notice_record(notice)}});
-}
-
-Status Daemon::restore() {
-    PGHERD_TRY(const StateFile::Loaded loaded, state_->load());
-    if (!loaded.warning.empty()) log_.warning("state-file", loaded.warning);
-    std::map<TaskId, Task> tasks;
-    std::map<ChangeId, Change> changes;
-    std::map<NoticeId, Notice> notices;
-    std::vector<JsonObject> layers;
-    std::size_t damaged = 0;
-    for (const JsonObject& record : loaded.records) {
-        if (record.empty()) continue;
-        const std::string_view kind(record.begin()->key().data(), record.begin()->key().size());
-        const Json& value = record.begin()->value();
-        const JsonObject empty;
-        const JsonObject& object = value.is_object() ? value.get_object() : empty;
-        const auto keep = [&](auto read, auto& target) {
-            if (read)
-                target.insert_or_assign(read->id, std::move(*read));
-            else
-                ++damaged;
-        };
-        if (kind == "task")
-            keep(read_task(object), tasks);
-        else if (kind == "change")
-            keep(read_change(object), changes);
-        else if (kind == "notice")
-            keep(read_notice(object), notices);
-        else if (kind == "forget-change" && value.is_int64())
-            changes.erase(static_cast<ChangeId>(value.get_int64()));
-        else if (kind == "forget-notice" && value.is_int64())
-            notices.erase(static_cast<NoticeId>(value.get_int64()));
-        else if (kind == "identities") {
-            if (!identities_.restore(object)) ++damaged;
-        } else if (kind == "layer")
-            layers.push_back(object);
-        else if (kind == "boot-id" && value.is_string() && std::string_view(value.get_string()) != boot_id_)
-            layers.clear(), layers.push_back({{"other-boot", true}});
-        else if (kind == "stopped")
-            layers.clear(), layers.push_back({{"other-boot", true}});
-        else if (kind == "ids") {
-            const auto id = [&](const char* key) {
-                const Json* number = object.if_contains(key);
-                return number && number->is_int64() ? static_cast<std::uint64_t>(number->get_int64()) : 0;
-            };
-            changes_.restore_last_ids(id("change"), id("task"));
-            notices_.restore_last_id(id("notice"));
-        }
-    }
-    for (auto& [id, task] : tasks) changes_.restore(std::move(task));
-    for (auto& [id, change] : changes) changes_.restore(std::move(change));
-    for (auto& [id, notice] : notices) notices_.restore(std::move(notice));
-    if (damaged > 0) log_.warning("state-file", fmt::format("{} damaged records are left out", damaged));
-    restore_layers(layers);
-    return {};
-}
-
-// Clients' layers come back after a crash, not in a new container or after an orderly stop: then clients
-// expect an empty plan, as from Pebble.
-void Daemon::restore_layers(const std::vector<JsonObject>& records) {
-    std::map<std::string, Layer> kept;
-    for (const JsonObject& record : records) {
-        if (record.contains("other-boot")) return;
-        const Json* label = record.if_contains("label");
-        const Json* yaml = record.if_contains("yaml");
-        const Json* order = record.if_contains("order");
-        if (!label || !label->is_string() || !yaml || !yaml->is_string() || !order || !order->is_int64())
-            continue;
-        const std::string name(label->get_string());
-        auto layer = parse_layer(static_cast<int>(order->get_int64()), name, std::string(yaml->get_string()));
-        if (layer) kept.insert_or_assign(name, std::move(*layer));
-    }
-    if (kept.empty()) return;
-    std::vector<Layer> layers;
-    for (const Layer& file : stack_.layers())
-        if (!kept.contains(file.label)) layers.push_back(file);
-    for (const auto& [label, layer] : kept) layers.push_back(layer);
-    LayerStack stack;
-    if (const Status done = stack.load(std::move(layers)); !done) {
-        log_.warning("state-file",
-                     fmt::format("cannot restore the layers of clients: {}", done.error().message));
-        return;
-    }
-    stack_ = std::move(stack);
-    client_layers_ = std::move(kept);
-}
-
-// --- the end
-// ---------------------------------------------------------------------------------------------------
+// --- the end -----------------------------------------------------------------------------------------------
 
 void Daemon::shut_down(int code, std::string_view why) {
     if (stopping_) return;
@@ -398,12 +252,12 @@ void Daemon::shut_down(int code, std::string_view why) {
 void Daemon::stop_services() {
     checks_->stop_all();
     execs_->end_all();
-    changes_.hold_waiting(clock().wall());
+    books_.changes.hold_waiting(clock().wall());
     std::vector<ChangeId> commands;
-    for (const auto& [id, change] : changes_.changes())
+    for (const auto& [id, change] : books_.changes.changes())
         if (!change.ready && change.kind == "exec") commands.push_back(id);
     for (const ChangeId id : commands)
-        static_cast<void>(changes_.abort(id, "the supervisor is stopping", clock().wall()));
+        static_cast<void>(books_.changes.abort(id, "the supervisor is stopping", clock().wall()));
     settle();
     const auto change = request_stop_all(*this);
     Duration budget{};
@@ -411,7 +265,7 @@ void Daemon::stop_services() {
         budget = std::max(budget, services_->find(name)->machine.started_with()->effective_kill_delay());
     if (!change) return finish_shut_down();
     stop_change_ = *change;
-    const auto services = static_cast<Duration::rep>(changes_.find(*change)->tasks.size());
+    const auto services = static_cast<Duration::rep>(books_.changes.find(*change)->tasks.size());
     stop_timer_ =
         clock().call_at(clock().now() + budget * std::max<Duration::rep>(services, 1) + kStopReserve,
                         [this] { finish_shut_down(); });
@@ -421,9 +275,10 @@ void Daemon::stop_services() {
 void Daemon::finish_shut_down() {
     if (std::exchange(ended_, true)) return;
     stop_change_.reset();
-    if (state_) state_->append({{"stopped", true}});
-    clock().post(scope_.guard([this] {
-        save();
+    logs_->take_rest();
+    forwarding_->finish(kForwardLimit, scope_.guard([this] {
+        keeper_.keep_end();
+        keeper_.save(clock().now());
         if (end_) end_(exit_code_);
     }));
 }

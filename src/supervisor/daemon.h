@@ -17,12 +17,8 @@
 #include "eventloop/loop.h"
 #include "ports/log.h"
 #include "process/process.h"
-#include "supervise/change_book.h"
-#include "supervise/identities.h"
-#include "supervise/layer_stack.h"
-#include "supervise/notice_book.h"
 #include "supervisor/options.h"
-#include "supervisor/state_file.h"
+#include "supervisor/state_keeper.h"
 
 namespace pgherd::supervisor {
 
@@ -64,10 +60,10 @@ class Daemon {
     LogHub& logs() { return *logs_; }
     FileWork& files() { return *files_; }
     ExecSessions& execs() { return *execs_; }
-    supervise::ChangeBook& changes() { return changes_; }
-    supervise::NoticeBook& notices() { return notices_; }
-    supervise::Identities& identities() { return identities_; }
-    const supervise::Plan& plan() const { return stack_.plan(); }
+    supervise::ChangeBook& changes() { return books_.changes; }
+    supervise::NoticeBook& notices() { return books_.notices; }
+    supervise::Identities& identities() { return books_.identities; }
+    const supervise::Plan& plan() const { return books_.layers.plan(); }
     const std::string& boot_id() const { return boot_id_; }
     const std::string& plan_answer();  // GET /v1/plan, rendered once per plan
     std::string http_address;          // where TCP listens, if it does
@@ -82,7 +78,7 @@ class Daemon {
     // A layer of a client, under the rules of LayerStack.
     Status add_layer(supervise::Layer layer, bool combine, bool inner);
     // Identities have changed: they are on disk when this returns well.
-    Status keep_identities();
+    Status keep_identities() { return keeper_.keep_identities(); }
 
     // Carries on with everything that has become due.
     void settle();
@@ -110,10 +106,6 @@ class Daemon {
     void begin_tasks();
     void tell_waiters();
     void finish_waiter(Ticket ticket, bool well);
-    void save();
-    void write_everything(const std::function<void(const JsonObject&)>& write) const;
-    Status restore();
-    void restore_layers(const std::vector<JsonObject>& records);
     Status read_identities();
     void plan_changed();
     void prune_later();
@@ -125,13 +117,8 @@ class Daemon {
     Log& log_;
     std::string boot_id_;
     ProcessEnvironment own_environment_;
-    supervise::NoticeBook notices_;
-    supervise::ChangeBook changes_;
-    supervise::Identities identities_;
-    supervise::LayerStack stack_;
-    std::map<std::string, supervise::Layer> client_layers_;  // those of the API, for the state file
-    std::optional<StateFile> state_;
-    Instant next_rewrite_{};
+    Books books_;
+    StateKeeper keeper_;
     std::map<std::string, TaskKind> kinds_;
     std::map<Ticket, Waiter> waiters_;
     Ticket last_ticket_ = 0;

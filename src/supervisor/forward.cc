@@ -11,9 +11,6 @@ namespace {
 constexpr std::size_t kQueueBytes = 1024 * 1024;
 constexpr std::size_t kReadBytes = 32 * 1024;
 constexpr std::size_t kBatch = 100;
-constexpr Duration kBatchDelay = std::chrono::seconds(1);
-constexpr Duration kFirstRetry = std::chrono::seconds(1);
-constexpr Duration kLastRetry = std::chrono::seconds(15);
 
 }  // namespace
 
@@ -39,10 +36,14 @@ class LogForwarding::Target {
 
     void send_all() {
         hurry_ = true;
+        last_try_ = !reachable_;
         take_lines();
         send();
     }
-    bool idle() const { return !sending_ && batch_.empty() && queue_.empty() && !reader_.behind(); }
+    // There is nothing left to send, or nobody to send it to.
+    bool finished() const {
+        return gave_up_ || (!sending_ && batch_.empty() && queue_.empty() && !reader_.behind());
+    }
 
   private:
     void listen() {
@@ -60,7 +61,7 @@ class LogForwarding::Target {
         if (batch_.empty() && (queue_.size() >= kBatch || hurry_))
             send();
         else if (!timer_)
-            schedule(kBatchDelay);
+            schedule(owner_.pace_.batch);
     }
     void schedule(Duration delay) {
         timer_ = owner_.loop_.clock().call_at(owner_.loop_.clock().now() + delay, [this] {
@@ -82,7 +83,9 @@ class LogForwarding::Target {
         sending_ = false;
         report(what, why);
         if (what == Delivery::unavailable) {
-            retry_ = retry_ == Duration{} ? kFirstRetry : std::min(retry_ * 2, kLastRetry);
+            gave_up_ = last_try_;
+            retry_ = retry_ == Duration{} ? owner_.pace_.first_retry
+                                          : std::min(retry_ * 2, owner_.pace_.last_retry);
             schedule(retry_);
         } else {
             retry_ = {};
@@ -90,7 +93,7 @@ class LogForwarding::Target {
             if (queue_.size() >= kBatch || (hurry_ && !queue_.empty()))
                 send();
             else if (!queue_.empty())
-                schedule(kBatchDelay);
+                schedule(owner_.pace_.batch);
         }
         owner_.check_finished();
     }
@@ -116,13 +119,16 @@ class LogForwarding::Target {
     std::vector<ForwardedLine> batch_;  // on its way, or to be tried again
     std::unique_ptr<ForwardSender> sender_;
     bool sending_ = false;
-    bool hurry_ = false;
+    bool hurry_ = false;  // the end is near
+    bool last_try_ = false;
+    bool gave_up_ = false;
     bool reachable_ = true;
     Duration retry_{};
     Timer timer_;
 };
 
-LogForwarding::LogForwarding(EventLoop& loop, LogHub& hub, Log& log) : loop_(loop), hub_(hub), log_(log) {}
+LogForwarding::LogForwarding(EventLoop& loop, LogHub& hub, Log& log, ForwardPace pace)
+    : loop_(loop), hub_(hub), log_(log), pace_(pace) {}
 LogForwarding::~LogForwarding() = default;
 
 void LogForwarding::plan_changed(const supervise::Plan& plan, const EnvironmentOf& environment_of) {
@@ -151,7 +157,7 @@ void LogForwarding::finish(Duration limit, std::function<void()> then) {
 }
 
 void LogForwarding::check_finished() {
-    if (!finished_ || !std::ranges::all_of(targets_, [](const auto& one) { return one.second->idle(); }))
+    if (!finished_ || !std::ranges::all_of(targets_, [](const auto& one) { return one.second->finished(); }))
         return;
     finish_limit_.reset();
     std::exchange(finished_, nullptr)();

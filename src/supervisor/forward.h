@@ -19,16 +19,23 @@
 
 namespace pgherd::supervisor {
 
+struct ForwardPace {
+    Duration batch = std::chrono::seconds(1);  // a line waits for others no longer
+    Duration first_retry = std::chrono::seconds(1);
+    Duration last_retry = std::chrono::seconds(15);
+};
+
 class LogForwarding {
   public:
-    LogForwarding(EventLoop& loop, LogHub& hub, Log& log);
+    LogForwarding(EventLoop& loop, LogHub& hub, Log& log, ForwardPace pace = {});
     ~LogForwarding();
 
     // `environment_of` gives a service's own environment, from which labels take their values.
     using EnvironmentOf = std::function<supervise::StringMap(const std::string& service)>;
     void plan_changed(const supervise::Plan& plan, const EnvironmentOf& environment_of);
 
-    // At the end: sends what waits, for as long as `limit`, then calls `then`.
+    // At the end: sends what waits, for as long as `limit`, then calls `then`. A target that was out of reach
+    // before has one more chance.
     void finish(Duration limit, std::function<void()> then);
 
   private:
@@ -38,6 +45,7 @@ class LogForwarding {
     EventLoop& loop_;
     LogHub& hub_;
     Log& log_;
+    ForwardPace pace_;
     std::map<std::string, std::unique_ptr<Target>> targets_;
     std::function<void()> finished_;
     Timer finish_limit_;

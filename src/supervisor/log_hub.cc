@@ -55,6 +55,7 @@ class LogHub::Core : public std::enable_shared_from_this<Core> {
     Services::value_type& service(const std::string& name);
     void wait(Services::value_type& entry, std::shared_ptr<LogWriterPipe> writer);
     void take(Services::value_type& entry, const std::shared_ptr<LogWriterPipe>& writer);
+    bool take_some(Services::value_type& entry, LogWriterPipe& writer, int reads);
     void end(Services::value_type& entry, const std::shared_ptr<LogWriterPipe>& writer);
     void append(Services::value_type& entry, std::string_view text, WallTime now);
     void appended(const Services::value_type& entry);
@@ -93,24 +94,29 @@ void LogHub::Core::wait(Services::value_type& entry, std::shared_ptr<LogWriterPi
 }
 
 void LogHub::Core::take(Services::value_type& entry, const std::shared_ptr<LogWriterPipe>& writer) {
+    if (take_some(entry, *writer, kReadsPerTurn))
+        wait(entry, writer);
+    else
+        end(entry, writer);
+}
+
+// Whether more may come.
+bool LogHub::Core::take_some(Services::value_type& entry, LogWriterPipe& writer, int reads) {
     const WallTime now = loop.clock().wall();
     bool ended = false;
     bool any = false;
-    for (int turn = 0; turn < kReadsPerTurn && !ended; ++turn) {
-        const ssize_t got = ::read(writer->stream.native_handle(), buffer.data(), buffer.size());
+    while (reads-- > 0) {
+        const ssize_t got = ::read(writer.stream.native_handle(), buffer.data(), buffer.size());
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) break;
         ended = got <= 0;
         if (ended) break;
         any = true;
-        writer->lines.feed({buffer.data(), static_cast<std::size_t>(got)},
-                           [&](std::string_view line) { append(entry, line, now); });
+        writer.lines.feed({buffer.data(), static_cast<std::size_t>(got)},
+                          [&](std::string_view line) { append(entry, line, now); });
         if (static_cast<std::size_t>(got) < buffer.size()) break;
     }
     if (any) appended(entry);
-    if (ended)
-        end(entry, writer);
-    else
-        wait(entry, writer);
+    return !ended;
 }
 
 void LogHub::Core::end(Services::value_type& entry, const std::shared_ptr<LogWriterPipe>& writer) {
@@ -171,6 +177,17 @@ void LogHub::process_ended(const std::string& service) {
             core_->loop.clock().call_at(end, [core = core_.get(), &entry, weak = std::weak_ptr(writer)] {
                 if (const auto alive = weak.lock()) core->end(entry, alive);
             });
+    }
+}
+
+void LogHub::take_rest() {
+    constexpr int kReads = 64;  // who still writes is not waited for
+    for (auto& entry : core_->services) {
+        const auto writers = entry.second.writers;
+        for (const auto& writer : writers) {
+            static_cast<void>(core_->take_some(entry, *writer, kReads));
+            core_->end(entry, writer);
+        }
     }
 }
 

@@ -46,6 +46,8 @@ class LogHub {
     // pipe, or `drain` after process_ended, when others still hold it.
     Result<int> open_writer(const std::string& service, Duration drain);
     void process_ended(const std::string& service);
+    // What lies in the pipes already becomes lines, and nothing comes later: for the end.
+    void take_rest();
     // A line that nobody wrote into a pipe.
     void append(const std::string& service, std::string_view text);
 

@@ -102,7 +102,8 @@ class ForwardingTest : public LoopTest {
 
     LogHub hub_{loop_};
     SilentLog log_;
-    LogForwarding forwarding_{loop_, hub_, log_};
+    static constexpr auto kSoon = std::chrono::milliseconds(50);
+    LogForwarding forwarding_{loop_, hub_, log_, {kSoon, kSoon, kSoon}};
     int status_ = 204;
     int refused_ = 0;
     std::vector<std::string> got_;
@@ -177,6 +178,15 @@ TEST_F(ForwardingTest, SendsTheRestAtTheEndButNotForEver) {
     forwarding_.finish(std::chrono::milliseconds(100), [&] { finished = true; });
     EXPECT_TRUE(wait_for([&] { return finished; }));
     EXPECT_LT(loop_.clock().now() - begin, std::chrono::seconds(2));
+}
+
+TEST_F(ForwardingTest, DoesNotHoldUpTheEndForATargetThatWasOutOfReachBefore) {
+    apply(plan("http://127.0.0.1:1/push"));
+    hub_.append("a", "nobody takes it");
+    EXPECT_TRUE(wait_for([&] { return !log_.events.empty(); }));
+    bool finished = false;
+    forwarding_.finish(std::chrono::hours(1), [&] { finished = true; });
+    EXPECT_TRUE(wait_for([&] { return finished; }));
 }
 
 TEST_F(ForwardingTest, SpeaksSyslogOverTcpAndConnectsAgain) {
