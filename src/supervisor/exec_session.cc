@@ -23,9 +23,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
-constexpr Duration kConnectLimit = std::chrono::seconds(5);
 constexpr Duration kQuietAfterExit = std::chrono::milliseconds(500);  // output held open by others
 constexpr Duration kEndAfterKill = std::chrono::seconds(1);
+constexpr Duration kGiveUpAfterKill = std::chrono::seconds(6);  // not even SIGKILL helps
 constexpr std::size_t kPieceSize = 128 * 1024;
 constexpr int kPipeSize = 256 * 1024;
 constexpr std::string_view kEnd = R"({"command":"end"})";
@@ -112,7 +112,7 @@ asio::awaitable<void> ExecSession::run() {
 }
 
 asio::awaitable<bool> ExecSession::wait_for_sockets() {
-    const Instant end = loop_.clock().now() + kConnectLimit;
+    const Instant end = loop_.clock().now() + order_.connect_limit;
     while (!place(ExecSocket::stdio).socket ||
            (order_.split_stderr && !place(ExecSocket::stderr_only).socket)) {
         const Duration left = end - loop_.clock().now();
@@ -189,8 +189,8 @@ asio::awaitable<void> ExecSession::wait_for_end() {
         if (now >= deadline && !killed_)
             kill(fmt::format("timed out after {}: context deadline exceeded",
                              supervise::go_duration(*order_.timeout)));
-        if (killed_ && now >= killed_at_ + kEndAfterKill + kConnectLimit) break;  // not even SIGKILL helps
-        Instant until = killed_ ? killed_at_ + kEndAfterKill + kConnectLimit : deadline;
+        if (killed_ && now >= killed_at_ + kGiveUpAfterKill) break;
+        Instant until = killed_ ? killed_at_ + kGiveUpAfterKill : deadline;
         if (code_ && (killed_ || writing_ == 0)) {
             // Others may hold the output open: it ends when it is quiet.
             const Instant quiet = last_output_ + (killed_ ? kEndAfterKill : kQuietAfterExit);

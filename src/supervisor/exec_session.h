@@ -27,6 +27,7 @@ struct ExecOrder {
     std::string id;  // of the task, for messages
     SpawnOptions spawn;
     std::optional<Duration> timeout;
+    Duration connect_limit = std::chrono::seconds(5);  // for the client to open its websockets
     bool terminal = false;
     bool interactive = false;
     bool split_stderr = false;

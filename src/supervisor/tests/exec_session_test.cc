@@ -136,7 +136,7 @@ TEST_F(ExecSessionTest, SendsAllOutputToAClientThatIsSlow) {
     start("seq 500000; echo end", {});
     Client stdio;
     connect(stdio, "/stdio", false);
-    loop_.run_until([] { return false; }, std::chrono::milliseconds(900));
+    loop_.run_until([] { return false; }, std::chrono::milliseconds(600));
     EXPECT_FALSE(end_);
     asio::co_spawn(
         loop_.context(),
@@ -153,7 +153,7 @@ TEST_F(ExecSessionTest, SendsAllOutputToAClientThatIsSlow) {
 }
 
 TEST_F(ExecSessionTest, FailsWhenNobodyAttaches) {
-    start("touch $HERE/ran", {});
+    start("touch $HERE/ran", {.connect_limit = std::chrono::milliseconds(100)});
     EXPECT_TRUE(finished());
     EXPECT_EQ(end_->error, "exec 7: timeout waiting for websocket connections: context deadline exceeded");
     EXPECT_FALSE(std::filesystem::exists(dir_.file("ran")));
