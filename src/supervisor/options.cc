@@ -5,8 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace pgherd::supervisor {
 namespace {
+
+constexpr std::uint64_t kMaxLogFiles = 1000;
 
 std::string variable(const char* name) {
     const char* value = std::getenv(name);
@@ -22,13 +26,15 @@ void read_environment(Options& options) {
     options.copy_once = variable("PEBBLE_COPY_ONCE");
 }
 
+using Attached = std::optional<std::string>;  // the value in "--flag=value"
+
 class Words {
   public:
     explicit Words(const std::vector<std::string>& words) : words_(words) {}
     bool more() const { return at_ < words_.size(); }
     const std::string& next() { return words_[at_++]; }
     // The value of `flag`, from "--flag=value" or the next word.
-    Result<std::string> value(const std::string& flag, const std::optional<std::string>& attached) {
+    Result<std::string> value(const std::string& flag, const Attached& attached) {
         if (attached) return *attached;
         if (!more()) return fail(ErrorCode::invalid, fmt::format("expected argument for flag `{}'", flag));
         return next();
@@ -53,6 +59,42 @@ Status read_arguments(Words& words, Options& options) {
     return {};
 }
 
+// "500k", "10M", "1G", or bytes.
+Result<std::uint64_t> read_size(std::string_view text) {
+    constexpr std::string_view kUnits = "kMG";
+    std::string_view digits = text;
+    unsigned shift = 0;
+    if (const std::size_t unit = text.empty() ? std::string_view::npos : kUnits.find(text.back());
+        unit != std::string_view::npos) {
+        shift = 10 * (static_cast<unsigned>(unit) + 1);
+        digits.remove_suffix(1);
+    }
+    const auto number = parse_uint(digits);
+    if (!number || *number == 0 || *number > (std::uint64_t{1} << 50 >> shift))
+        return fail(ErrorCode::invalid,
+                    fmt::format("invalid size for --log-size: \"{}\", must be like 10M", text));
+    return *number << shift;
+}
+
+// Whether `word` was one of the log files' options.
+Result<bool> read_log_option(const std::string& word, const Attached& attached, Words& words,
+                             Options& options) {
+    if (word != "--log-dir" && word != "--log-size" && word != "--log-keep") return false;
+    PGHERD_TRY(const std::string value, words.value(word, attached));
+    if (word == "--log-dir") {
+        options.log_directory = value;
+    } else if (word == "--log-size") {
+        PGHERD_TRY(options.log_size, read_size(value));
+    } else {
+        const auto number = parse_uint(value);
+        if (!number || *number > kMaxLogFiles)
+            return fail(ErrorCode::invalid,
+                        fmt::format("invalid number of files for --log-keep: \"{}\"", value));
+        options.log_keep = static_cast<unsigned>(*number);
+    }
+    return true;
+}
+
 }  // namespace
 
 Result<Called> parse_options(const std::vector<std::string>& given) {
@@ -68,12 +110,14 @@ Result<Called> parse_options(const std::vector<std::string>& given) {
             while (words.more()) options.inner.push_back(words.next());
             break;
         }
-        std::optional<std::string> attached;
+        Attached attached;
         if (const std::size_t equals = word.find('=');
             word.starts_with("--") && equals != std::string::npos) {
             attached = word.substr(equals + 1);
             word.resize(equals);
         }
+        PGHERD_TRY(const bool of_logs, read_log_option(word, attached, words, options));
+        if (of_logs) continue;
         if (word == "--help" || word == "-h")
             called.help = true;
         else if (word == "--create-dirs")

@@ -1,11 +1,14 @@
 #include "supervisor/run.h"
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include <fmt/format.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include "base/start_code.h"
 #include "eventloop/log.h"
@@ -15,6 +18,8 @@
 #include "supervisor/daemon.h"
 #include "supervisor/enter.h"
 #include "supervisor/layer_directory.h"
+#include "supervisor/log_hub.h"
+#include "supervisor/log_sink.h"
 #include "supervisor/notify.h"
 #include "supervisor/options.h"
 
@@ -30,6 +35,9 @@ constexpr std::string_view kUsage =
     "  --hold              start nothing by itself\n"
     "  --http ADDRESS      serve health and metrics also on TCP, such as \":4000\"\n"
     "  --verbose, -v       copy the services' output to standard output\n"
+    "  --log-dir DIR       keep the services' output also in DIR/SERVICE.log\n"
+    "  --log-size SIZE     a log file is rotated at this size (10M)\n"
+    "  --log-keep COUNT    so many rotated files of a service are kept (5)\n"
     "  --args SVC WORD… ;  replace the default arguments of a service; may be repeated\n"
     "  --identities FILE   who may use the API, as YAML\n"
     "  --run               (enter) start the default services before the command\n\n"
@@ -53,6 +61,14 @@ bool is_quiet(const Options& options) {
            options.inner[0] != "stop" && options.inner[0] != "run";
 }
 
+Status make_log_directory(const std::string& path) {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (!error && ::access(path.c_str(), W_OK | X_OK) != 0) error.assign(errno, std::generic_category());
+    if (error) return fail(fmt::format("cannot keep log files in {}: {}", path, error.message()));
+    return {};
+}
+
 Result<int> run(Options options) {
     PGHERD_CHECK(prepare_directory(options.directory, options.create_directories, options.copy_once));
     EventLoop loop;
@@ -70,6 +86,11 @@ Result<int> run(Options options) {
     // First the socket: of two supervisors in one directory only one may touch the state.
     PGHERD_TRY(const std::unique_ptr<ApiServer> server, ApiServer::listen(daemon));
     PGHERD_CHECK(daemon.prepare());
+    if (const Options& set = daemon.options(); !set.log_directory.empty()) {
+        PGHERD_CHECK(make_log_directory(set.log_directory));
+        daemon.logs().add_output(std::make_shared<RotatedLogFiles>(
+            loop, LogFileOptions{set.log_directory, set.log_size, set.log_keep}));
+    }
     const Signals signals(loop, {SIGTERM, SIGINT, SIGQUIT, SIGHUP}, [&](int number) {
         notify_manager("STOPPING=1");
         daemon.shut_down(0, fmt::format("received signal {}", number));

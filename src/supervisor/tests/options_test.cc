@@ -17,6 +17,23 @@ TEST(Options, AreReadAsPebbleReadsThem) {
     EXPECT_EQ(good->options.arguments.at("b"), (std::vector<std::string>{"y"}));
 }
 
+TEST(Options, OfLogFilesTakeSizesWithAUnit) {
+    const auto plain = parse_options({"run"});
+    ASSERT_TRUE(plain);
+    EXPECT_TRUE(plain->options.log_directory.empty());
+    const auto good = parse_options({"run", "--log-dir=/logs", "--log-size", "500k", "--log-keep", "2"});
+    ASSERT_TRUE(good) << good.error().message;
+    EXPECT_EQ(good->options.log_directory, "/logs");
+    EXPECT_EQ(good->options.log_size, 500u * 1024);
+    EXPECT_EQ(good->options.log_keep, 2u);
+    EXPECT_EQ(parse_options({"run", "--log-size", "1G"})->options.log_size, 1u << 30);
+    EXPECT_EQ(parse_options({"run", "--log-size", "4096"})->options.log_size, 4096u);
+    for (const char* wrong : {"", "0", "k", "-1", "1.5M", "10MB", "99999999999G"})
+        EXPECT_FALSE(parse_options({"run", "--log-size", wrong})) << wrong;
+    EXPECT_FALSE(parse_options({"run", "--log-keep", "many"}));
+    EXPECT_FALSE(parse_options({"run", "--log-dir"}));
+}
+
 TEST(Options, OfEnterEndWhereItsCommandBegins) {
     const auto called = parse_options({"enter", "--run", "exec", "--hold", "x"});
     ASSERT_TRUE(called);
