@@ -4,10 +4,14 @@
 #include <csignal>
 #include <cstdio>
 #include <iterator>
+#include <optional>
+
+#include <unistd.h>
 
 #include "base/text.h"
 #include "codec/json.h"
 #include "eventloop/signals.h"
+#include "pebble_cli/progress.h"
 
 namespace pgherd::pebble_cli {
 namespace {
@@ -96,12 +100,18 @@ Result<int> finish_change(Context& context, const Arguments& arguments, const Re
         return 0;
     }
     Signals signals(context.client.loop(), {SIGINT, SIGTERM}, [&](int) { context.client.interrupt(); });
-    auto change = context.client.wait_change(begun->change);
+    // Somebody at a terminal wants to know what takes so long; a script does not.
+    std::optional<Progress> progress(std::in_place, STDOUT_FILENO);
+    const pebble::Client::Meanwhile show = progress->shows()
+                                               ? [&](const JsonObject& so_far) { progress->show(so_far); }
+                                               : pebble::Client::Meanwhile();
+    auto change = context.client.wait_change(begun->change, show);
     if (!change && context.client.interrupted()) {
         context.client.forget_interrupt();
         PGHERD_CHECK(context.post("/v1/changes/" + begun->change, Json{{"action", "abort"}}));
-        change = context.client.wait_change(begun->change);
+        change = context.client.wait_change(begun->change, show);
     }
+    progress.reset();
     if (!change) return std::unexpected(change.error());
     if (std::string why = pebble::text_of(*change, "err"); !why.empty()) return fail(std::move(why));
     const std::string status = pebble::text_of(*change, "status");

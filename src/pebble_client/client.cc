@@ -9,6 +9,8 @@ namespace pgherd::pebble {
 namespace {
 
 constexpr Duration kBetweenTries = std::chrono::milliseconds(250);
+constexpr Duration kFirstWait = std::chrono::seconds(2);  // for somebody who wants to see how it goes
+constexpr Duration kBetweenLooks = std::chrono::milliseconds(200);
 constexpr Duration kOneWait = std::chrono::seconds(4);  // a change is asked for again after this time
 
 std::string url(std::string_view path, const Query& query = {}) {
@@ -81,14 +83,19 @@ Result<JsonObject> Client::change(const std::string& id) {
     return answer.result.get_object();
 }
 
-Result<JsonObject> Client::wait_change(const std::string& id) {
+Result<JsonObject> Client::wait_change(const std::string& id, const Meanwhile& meanwhile) {
+    Duration limit = meanwhile ? kFirstWait : kOneWait;
     for (;;) {
         auto answer =
             long_poll("/v1/changes/" + percent_encode(id) + "/wait",
-                      {{"timeout", std::to_string(kOneWait / std::chrono::seconds(1)) + "s"}}, kOneWait);
+                      {{"timeout", std::to_string(limit / std::chrono::milliseconds(1)) + "ms"}}, limit);
         if (answer && answer->result.is_object()) return answer->result.get_object();
         if (answer) return fail("cannot understand the change: it is no object");
         if (answer.error().code != ErrorCode::timeout) return std::unexpected(answer.error());
+        if (!meanwhile) continue;
+        PGHERD_TRY(const JsonObject so_far, change(id));
+        meanwhile(so_far);
+        limit = kBetweenLooks;
     }
 }
 

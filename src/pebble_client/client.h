@@ -32,8 +32,10 @@ class Client {
     Result<Answer> post(std::string_view path, const Json& body);
     // `deadline` is how much longer than usual the answer may take.
     Result<Answer> long_poll(std::string_view path, const Query& query, Duration deadline);
-    // Until the change is ready. Its own error (`err`) is not an error of this call.
-    Result<JsonObject> wait_change(const std::string& id);
+    // Until the change is ready. Its own error (`err`) is not an error of this call. When it takes longer
+    // than two seconds, `meanwhile` is given the change a few times a second.
+    using Meanwhile = std::function<void(const JsonObject& change)>;
+    Result<JsonObject> wait_change(const std::string& id, const Meanwhile& meanwhile = {});
     Result<JsonObject> change(const std::string& id);
     // The body of a 2xx answer piece by piece, for as long as it lasts.
     Status stream(std::string_view path, const Query& query, HttpHeaders headers,
