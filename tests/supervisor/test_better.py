@@ -115,6 +115,32 @@ def test_an_aborted_check_is_no_longer_shown_as_running(daemon, client):
     wait_for("the check to be inactive, or to run under a new change", settled, 5)
 
 
+def test_layers_of_clients_survive_a_crash_but_not_an_orderly_end(make):
+    daemon = make(layers={"001-base.yaml": {"services": {"file": {"override": "replace", "command": "sleep 600", "startup": "enabled"}}}})
+    daemon.add(label="mine", services={"a": {"command": "sleep 600", "startup": "enabled"}})
+    daemon.add(label="mine", services={"a": {"override": "merge", "environment": {"X": "1"}}})
+    daemon.add(label="more", services={"b": {"command": "sleep 600"}})
+    before = plan(daemon)
+    processes.kill_all(daemon.kill())
+    daemon.start()
+    assert plan(daemon) == before
+    daemon.wait_current("a", "active")  # it starts what is enabled, of all layers
+    processes.kill_all(daemon.kill())  # a second time, now from what the first one has kept
+    daemon.start()
+    assert plan(daemon) == before
+    assert daemon.stop() == 0
+    daemon.start()
+    assert sorted(daemon.services()) == ["file"]
+
+
+def test_layers_of_clients_end_with_their_container(make):
+    daemon = make(namespace=True)
+    daemon.add(label="mine", services={"a": {"command": "sleep 600"}})
+    daemon.kill()
+    daemon.start()
+    assert plan(daemon) == "{}\n"
+
+
 def test_a_layer_that_disables_a_check_stops_it(daemon):
     daemon.add(checks={"c": {**FAST, "exec": {"command": "true"}}})
     daemon.add(checks={"c": {**FAST, "startup": "disabled", "exec": {"command": "true"}}})

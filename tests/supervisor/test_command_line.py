@@ -322,6 +322,36 @@ def test_exec_in_a_terminal_follows_its_size(daemon, terminal):
     screen.expect(b"33 77")
 
 
+SLOW = {"command": "sh -c 'trap \"\" TERM; while :; do sleep 0.1; done'", "kill-delay": "3s"}
+
+
+def test_what_takes_long_is_told_at_a_terminal(daemon, terminal):
+    daemon.add(services={"slow": SLOW})
+    daemon.act("start", "slow")
+    screen = terminal("stop", "slow")
+    screen.expect(b'Stop service "slow" ')
+    screen.expect(b"\\")  # it turns
+    wait_for("the end", lambda: not processes.alive(screen.pid), 10)
+    screen.expect(b"\r\x1b[K")
+    assert daemon.current("slow") == "inactive"
+
+
+def test_a_program_that_waits_is_told_nothing(daemon):
+    daemon.add(services={"slow": SLOW})
+    daemon.act("start", "slow")
+    done = daemon.run("stop", "slow", check=0)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_nothing_but_the_change_is_told_without_waiting(daemon, terminal):
+    daemon.add(services={"slow": SLOW})
+    daemon.act("start", "slow")
+    screen = terminal("stop", "--no-wait", "slow")
+    wait_for("the end", lambda: not processes.alive(screen.pid), 10)
+    screen.expect(b"\r\n")
+    assert screen.seen.strip().isdigit()
+
+
 # --- files --------------------------------------------------------------------------------------------------------------
 
 def test_push_and_pull_carry_any_file_with_its_mode(daemon):

@@ -1,5 +1,6 @@
 """The logs of services: reading, following, forwarding."""
 import json
+import os
 import re
 import socket
 import threading
@@ -103,6 +104,39 @@ def test_verbose_copies_the_logs_to_standard_output_in_whole_lines(make):
     wait_for("all lines", lambda: daemon.said("stdout").count("\n") >= 10, 5)
     for line in daemon.said("stdout").splitlines():
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[(a\] aaaa|b\] bbbb)", line), line
+
+
+def test_log_files_are_rotated_by_size_and_hold_every_line(make):
+    daemon = make("--log-dir", "logs/of services", "--log-size", "16k", "--log-keep", "3")
+    daemon.add(services={"a/b": {"command": "sh -c 'seq 1 3000; exec sleep 600'"}})
+    daemon.act("start", "a/b")
+    directory = os.path.join(daemon.scratch, "logs", "of services")
+    wait_for("the last line", lambda: "[a/b] 3000\n" in daemon.read("logs/of services/a%2fb.log"), 10)
+    names = sorted(os.listdir(directory))
+    assert names == ["a%2fb.log", "a%2fb.log.1", "a%2fb.log.2", "a%2fb.log.3"]
+    assert all(os.path.getsize(os.path.join(directory, name)) <= 16 * 1024 for name in names)
+    text = "".join(daemon.read(f"logs/of services/{name}") for name in [*reversed(names[1:]), names[0]])
+    numbers = [int(line.rsplit(" ", 1)[1]) for line in text.splitlines()]
+    assert len(numbers) > 1000 and numbers == list(range(numbers[0], 3001))
+    assert all(re.fullmatch(r"\S+Z \[a/b] \d+", line) for line in text.splitlines())
+
+
+def test_log_files_hold_the_last_lines_and_go_on_after_a_restart(make):
+    daemon = make("--log-dir", "logs")
+    daemon.add(services={"a": {"command": "sh -c 'trap \"echo bye; exit\" TERM; echo hello; sleep 600 & wait'"}})
+    for _ in range(2):
+        daemon.act("start", "a")
+        assert daemon.stop() == 0
+        daemon.start()
+        daemon.add(services={"a": {"command": "sh -c 'trap \"echo bye; exit\" TERM; echo hello; sleep 600 & wait'"}})
+    assert [line.rsplit(" ", 1)[1] for line in daemon.read("logs/a.log").splitlines()] == ["hello", "bye"] * 2
+
+
+def test_log_files_that_cannot_be_kept_are_said(make):
+    daemon = make("--log-dir", "/proc/nothing", start=False)
+    daemon.start(wait=False)
+    assert daemon.wait(10) == 1
+    assert "cannot keep log files in /proc/nothing: " in daemon.said("stderr")
 
 
 def test_a_follower_that_reads_nothing_hurts_nobody(daemon):
@@ -245,3 +279,33 @@ def test_a_refused_batch_is_dropped_and_the_next_one_is_sent(daemon, receiver):
     open(daemon.scratch + "/go", "w").close()
     wait_for("the next line", lambda: receiver.loki_lines(), 15)
     assert receiver.loki_lines() == ["good"]
+
+
+def test_the_last_lines_are_forwarded_before_the_end(daemon, receiver):
+    daemon.add(services={"a": {"command": "sh -c 'trap \"seq 1 300; exit\" TERM; sleep 600 & wait'"}},
+               log_targets={"t": {"type": "loki", "location": receiver.url, "services": ["all"]}})
+    daemon.act("start", "a")
+    begin = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - begin < 3
+    assert receiver.loki_lines() == [str(number) for number in range(1, 301)]
+
+
+def test_a_target_that_does_not_answer_holds_the_end_up_for_three_seconds_and_no_longer(daemon):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        daemon.add(services={"a": {"command": "sh -c 'echo hello; exec sleep 600'"}},
+                   log_targets={"t": {"type": "loki", "location": f"http://127.0.0.1:{silent.getsockname()[1]}/", "services": ["all"]}})
+        daemon.act("start", "a")
+        begin = time.monotonic()
+        assert daemon.stop() == 0
+        assert 2 < time.monotonic() - begin < 6
+
+
+def test_a_target_that_is_out_of_reach_does_not_hold_the_end_up(daemon):
+    daemon.add(services={"a": {"command": "sh -c 'echo hello; exec sleep 600'"}},
+               log_targets={"t": {"type": "loki", "location": "http://127.0.0.1:1/", "services": ["all"]}})
+    daemon.act("start", "a")
+    wait_for("the supervisor to notice", lambda: "cannot send lines" in daemon.said("stderr"), 10)
+    begin = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - begin < 2

@@ -143,7 +143,7 @@ def test_kill_at_two_hundred_random_moments_leaves_a_readable_state_with_all_tha
     print(f"seed {seed}")
     chance = random.Random(seed)
     daemon = make()
-    acknowledged = {"notices": {}, "changes": {}, "identities": set(), "gone": set()}
+    acknowledged = {"notices": {}, "changes": {}, "identities": set(), "gone": set(), "services": set()}
     for life in range(200):
         daemon.add(label="base", services={name: {"command": "sleep 600"} for name in ("a", "b")})
         worker = threading.Thread(target=change_things, args=(daemon, life, chance.randrange(1 << 32), acknowledged))
@@ -190,8 +190,10 @@ def change_things(daemon, life, seed, acknowledged):
                 if post("/v1/identities", {"action": "remove", "identities": {name: None}}).status == 200:
                     acknowledged["gone"].add(name)
             else:
-                post("/v1/layers", {"action": "add", "combine": True, "label": f"l{chance.randrange(5)}", "format": "yaml",
-                                    "layer": json.dumps({"services": {f"s{chance.randrange(20)}": {"override": "replace", "command": "true"}}})})
+                name = f"s{chance.randrange(20)}"
+                if post("/v1/layers", {"action": "add", "combine": True, "label": f"l{chance.randrange(5)}", "format": "yaml",
+                                       "layer": json.dumps({"services": {name: {"override": "replace", "command": "true"}}})}).status == 200:
+                    acknowledged["services"].add(name)
     except (OSError, ValueError, unix_http.http.client.HTTPException):
         pass  # killed in the middle
     finally:
@@ -208,6 +210,8 @@ def verify(daemon, acknowledged, where):
     # The book of changes is pruned to the last 1000.
     if len(changes) < 900:
         assert not lost, f"{where}: changes {sorted(lost, key=int)} are lost"
+    services = set(daemon.services())
+    assert acknowledged["services"] <= services, f"{where}: the layers of {acknowledged['services'] - services} are lost"
     identities = set(daemon.get("/v1/identities").result)
     assert acknowledged["identities"] <= identities, f"{where}: identities {acknowledged['identities'] - identities} are lost"
     assert not acknowledged["gone"] & identities, f"{where}: identities {acknowledged['gone'] & identities} are back"
