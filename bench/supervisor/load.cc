@@ -1,14 +1,20 @@
 // The load client of bench/supervisor: as little work of its own as possible, so that the supervisor is what
 // is measured.
 //
-//   requests SOCKET PATH CONNECTIONS SECONDS   keep-alive GETs, each connection asks again when it has its
-//   answer follow SOCKET CONNECTIONS MARKER           followers of all logs until each has seen MARKER, and
-//   one that asks for
-//                                              health every 5 ms meanwhile
-//   exec SOCKET COUNT                          /bin/true, one after the other, as the command line runs it
+//   requests SOCKET PATH CONNECTIONS SECONDS
+//       keep-alive GETs; each connection asks again when it has its answer
+//   follow SOCKET CONNECTIONS MARKER
+//       followers of all logs until each has seen MARKER
+//   probe SOCKET PATH
+//       one GET every 5 ms until standard input ends; a process of its own, so that what else the client does
+//       is not taken for the supervisor's time
+//   write LINES
+//       a service that tells a lot: lines of eighty bytes, as fast as somebody takes them
+//   exec SOCKET COUNT
+//       /bin/true, one after the other, as the command line runs it
 //   push SOCKET LOCAL REMOTE, pull SOCKET REMOTE
 //
-// Prints one JSON object. The first two speak HTTP by hand; the others use the product's own client.
+// Prints one JSON object. The first three speak HTTP by hand; the others use the product's own client.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -18,6 +24,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -148,40 +155,19 @@ void requests(const std::string& socket, std::string_view path, std::size_t conn
 
 void follow(const std::string& socket, std::size_t connections, const std::string& marker) {
     std::vector<Asking> all(connections);
-    Asking health;
     Poll poll;
     for (Asking& asking : all) {
         asking.descriptor = connect_to(socket);
         poll.add(asking);
         send_all(asking.descriptor, get("/v1/logs?follow=true&n=0"));
     }
-    health.descriptor = connect_to(socket);
-    poll.add(health);
     fmt::print("following\n");
     std::fflush(stdout);
-    std::vector<double> times;
     std::string buffer(256 * 1024, '\0');
-    const std::string ask = get("/v1/health");
     std::size_t left = connections;
-    bool asked = false;
-    auto next = Clock::now();
-    while (left > 0) {
-        if (!asked && Clock::now() >= next) {
-            asked = true;
-            health.asked = Clock::now();
-            send_all(health.descriptor, ask);
-        }
-        poll.wait(asked ? 1000 : 1, [&](Asking& asking) {
+    while (left > 0)
+        poll.wait(1000, [&](Asking& asking) {
             if (!read_into(asking, buffer)) return;
-            if (&asking == &health) {
-                if (const std::size_t size = message_size(health.input); size > 0) {
-                    health.input.erase(0, size);
-                    times.push_back(Milliseconds(Clock::now() - health.asked).count());
-                    asked = false;
-                    next = Clock::now() + std::chrono::milliseconds(5);
-                }
-                return;
-            }
             asking.lines += static_cast<std::size_t>(std::ranges::count(asking.input, '{'));
             if (!asking.done && asking.input.find(marker) != std::string::npos) {
                 asking.done = true;
@@ -189,13 +175,47 @@ void follow(const std::string& socket, std::size_t connections, const std::strin
             }
             asking.input.erase(0, asking.input.size() - std::min(asking.input.size(), marker.size() - 1));
         });
-    }
     std::size_t lines = 0;
     for (const Asking& asking : all) lines += asking.lines;
+    fmt::print("{{\"lines_delivered\":{}}}\n", lines);
+}
+
+void probe(const std::string& socket, std::string_view path) {
+    Asking asking{.descriptor = connect_to(socket)};
+    const std::string request = get(path);
+    std::string buffer(64 * 1024, '\0');
+    std::vector<double> times;
+    pollfd input{0, POLLIN, 0};
+    while (::poll(&input, 1, 5) == 0) {
+        asking.asked = Clock::now();
+        send_all(asking.descriptor, request);
+        std::size_t size = 0;
+        for (pollfd answer{asking.descriptor, POLLIN, 0}; size == 0; size = message_size(asking.input))
+            if (::poll(&answer, 1, -1) == 1) read_into(asking, buffer);
+        times.push_back(Milliseconds(Clock::now() - asking.asked).count());
+        asking.input.erase(0, size);
+    }
     const std::size_t count = times.size();
-    fmt::print(R"({{"lines_delivered":{},"health":{},"health_p50_ms":{:.3f},"health_p99_ms":{:.3f}}})"
+    fmt::print(R"({{"requests":{},"p50_ms":{:.3f},"p99_ms":{:.3f},"max_ms":{:.3f}}})"
                "\n",
-               lines, count, percentile(times, 0.5), percentile(times, 0.99));
+               count, percentile(times, 0.5), percentile(times, 0.99), percentile(times, 1));
+}
+
+void write_lines(std::size_t lines) {
+    constexpr std::size_t kLine = 80;
+    constexpr std::size_t kLines = 64 * 1024 / kLine;
+    std::string block;
+    while (block.size() < kLine * kLines)
+        block += "a line of eighty bytes, as a program that tells a lot about itself may write it\n";
+    while (lines > 0) {
+        const std::size_t now = std::min(lines, kLines);
+        for (std::string_view left(block.data(), now * kLine); !left.empty();) {
+            const ssize_t written = ::write(1, left.data(), left.size());
+            if (written <= 0) die("cannot write");
+            left.remove_prefix(static_cast<std::size_t>(written));
+        }
+        lines -= now;
+    }
 }
 
 void exec(const std::string& socket, int count) {
@@ -255,6 +275,10 @@ int main(int argc, char** argv) {
         requests(words[1], words[2], std::stoul(words[3]), std::stod(words[4]));
     else if (what == "follow" && words.size() == 4)
         follow(words[1], std::stoul(words[2]), words[3]);
+    else if (what == "probe" && words.size() == 3)
+        probe(words[1], words[2]);
+    else if (what == "write" && words.size() == 2)
+        write_lines(std::stoul(words[1]));
     else if (what == "exec" && words.size() == 3)
         exec(words[1], std::stoi(words[2]));
     else if (what == "push" && words.size() == 4)
