@@ -93,6 +93,17 @@ function(pgherd_module)
     add_test(NAME unit.${M_NAME} COMMAND ${M_NAME}_test)
     set_tests_properties(unit.${M_NAME} PROPERTIES LABELS unit TIMEOUT 300)
   endif()
+
+  # Tests that need a Kubernetes (PGHERD_KUBE_BIN) are a program of their own.
+  file(GLOB tests CONFIGURE_DEPENDS ${dir}/tests/kube/*_test.cc)
+  if(tests)
+    add_executable(${M_NAME}_kube_test ${tests})
+    target_link_libraries(${M_NAME}_kube_test PRIVATE ${target} pgherd_warnings GTest::gtest GTest::gtest_main)
+    target_precompile_headers(${M_NAME}_kube_test REUSE_FROM pgherd_pch_test)
+    target_include_directories(${M_NAME}_kube_test PRIVATE ${dir}/tests/kube ${CMAKE_SOURCE_DIR}/src/base/testing)
+    add_test(NAME kube.${M_NAME} COMMAND ${M_NAME}_kube_test)
+    set_tests_properties(kube.${M_NAME} PROPERTIES LABELS kube TIMEOUT 600)
+  endif()
 endfunction()
 
 add_custom_target(pgherd_header_checks)

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "agent/state.h"
+#include "container/container.h"
 #include "ctl/ctl.h"
 #include "local/local.h"
 #include "pebble_cli/pebble_cli.h"
@@ -53,6 +54,8 @@ constexpr std::array kCommands{
     Command{"agent", "run one member of a cluster from its configuration file", agent_main},
     Command{"supervisor", "run services in a container and steer them, as Pebble does",
             [](const std::vector<std::string>& args) { return pebble("pgherd supervisor", args); }},
+    Command{"container", "run one member in a container, from its environment",
+            [](const std::vector<std::string>& args) { return container::container_main(args, kVersion); }},
     Command{"writes", "write all the time and report what was acknowledged and what was lost",
             [](const std::vector<std::string>& args) { return writes_main(args); }},
     Command{"version", "print the version", print_version},

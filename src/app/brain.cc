@@ -4,8 +4,12 @@
 // is alive. When it finds PostgreSQL running (its predecessor crashed) it begins at once, whatever the store
 // does.
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -14,6 +18,7 @@
 #include "base/start_code.h"
 #include "codec/agent_config.h"
 #include "codec/records.h"
+#include "eventloop/file_events.h"
 #include "eventloop/log.h"
 #include "eventloop/loop.h"
 #include "eventloop/signals.h"
@@ -22,6 +27,7 @@
 #include "http/server.h"
 #include "postgres/local_postgres.h"
 #include "store_etcd/store_etcd.h"
+#include "store_kube/store_kube.h"
 #include "store_sqlite/store_sqlite.h"
 
 namespace pgherd::app {
@@ -30,14 +36,29 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kStorePatience = 10s;  // at the start of a member that does not run yet
+constexpr Duration kPasswordsSettle = 100ms;  // a Secret's files change together
+
+std::vector<std::pair<std::string, std::string>> passwords_in_files(const AgentConfig& config) {
+    std::vector<std::pair<std::string, std::string>> found;
+    auto add = [&](const auto& user) {
+        if (!user.password_file.empty()) found.emplace_back(user.password_file, user.password);
+    };
+    add(config.postgres.superuser);
+    add(config.postgres.replication);
+    add(config.postgres.rewind);
+    add(config.restapi);
+    add(config.ctl);
+    return found;
+}
 
 Result<std::unique_ptr<Store>> open_store(EventLoop& loop, const AgentConfig& config) {
     switch (config.store.kind) {
         case StoreKind::sqlite: return open_sqlite_store(loop, config.store.path);
         case StoreKind::etcd: return open_etcd_store(loop, config.store, config.key_prefix());
-        case StoreKind::kubernetes: break;
+        case StoreKind::kubernetes:
+            return open_kube_store(loop, config.store.kubernetes, config.scope, config.name);
     }
-    return fail(ErrorCode::invalid, "the kubernetes store is not part of this version");
+    return fail(ErrorCode::invalid, "no store is configured");
 }
 
 class Brain {
@@ -55,6 +76,8 @@ class Brain {
     bool postgres_runs();
     Status check_store();
     Status check_name(const Snapshot& snapshot);
+    void watch_password_files();
+    void look_at_passwords();
     void on_signal(int number);
     void reload();
     void end(int code);
@@ -69,6 +92,8 @@ class Brain {
     std::unique_ptr<agent::Agent> agent_;
     std::unique_ptr<HttpServer> server_;
     std::unique_ptr<Signals> signals_;
+    std::vector<std::unique_ptr<FileEvents>> password_events_;
+    Timer password_timer_;
     int exit_code_ = 0;
 };
 
@@ -79,6 +104,7 @@ int Brain::run() {
     }
     agent_->start();
     postgres_->ready();
+    watch_password_files();
     const Timer started = loop_.clock().call_at(loop_.clock().now() + 3s, drop_start_code);
     loop_.run();
     // The server first: its handlers call the agent.
@@ -152,6 +178,25 @@ Status Brain::check_name(const Snapshot& snapshot) {
                     config_.name.text(), member->api_url));
 }
 
+// A mounted Secret changes by a link in its directory that is replaced.
+void Brain::watch_password_files() {
+    std::set<std::string> directories;
+    for (const auto& [file, password] : passwords_in_files(config_))
+        directories.insert(std::filesystem::path(file).parent_path().string());
+    for (const std::string& directory : directories)
+        password_events_.push_back(
+            std::make_unique<FileEvents>(loop_, directory.empty() ? "." : directory, Watched::entries, [this] {
+                password_timer_ = loop_.clock().call_at(loop_.clock().now() + kPasswordsSettle,
+                                                        [this] { look_at_passwords(); });
+            }));
+}
+
+void Brain::look_at_passwords() {
+    auto config = load_agent_config(path_, current_environment());
+    if (!config) return log_.error("passwords", "the old passwords stay: " + config.error().message);
+    if (passwords_in_files(*config) != passwords_in_files(config_)) reload();
+}
+
 void Brain::on_signal(int number) {
     if (number == SIGHUP) return reload();
     agent_->shutdown([this] { end(0); });
@@ -166,6 +211,8 @@ void Brain::reload() {
     if (auto tls = server_->reload_tls(config->restapi.tls, config->restapi.verify_client); !tls)
         log_.error("reload-refused", "the old certificates stay: " + tls.error().message);
     log_.info("reload", "read " + config->source + " again");
+    config_ = *config;
+    peers_.use_credentials(config->ctl);
     postgres_->reconfigure(*config);
     agent_->reload(std::move(*config));
 }

@@ -73,6 +73,17 @@ void read_identity(const Section& root, AgentConfig& config) {
     while (config.namespace_.ends_with('/')) config.namespace_.pop_back();
 }
 
+Result<std::string> read_file(const std::filesystem::path& path, std::string_view what) {
+    errno = 0;
+    std::ifstream file(path, std::ios::binary);
+    std::string text;
+    if (file.is_open()) text.assign(std::istreambuf_iterator<char>(file), {});
+    if (!file.is_open() || file.bad())
+        return fail(ErrorCode::invalid,
+                    fmt::format("cannot read {} {}: {}", what, path.string(), std::strerror(errno)));
+    return text;
+}
+
 Result<AgentConfig> understand(JsonObject document, const Places& places) {
     AgentConfig config;
     config.source = places.source;
@@ -126,17 +137,6 @@ Result<AgentConfig> combine(const std::string& source, const std::vector<Text>& 
     return understand(std::move(document), places);
 }
 
-Result<std::string> read_file(const std::filesystem::path& path) {
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    std::string text;
-    if (file.is_open()) text.assign(std::istreambuf_iterator<char>(file), {});
-    if (!file.is_open() || file.bad())
-        return fail(ErrorCode::invalid,
-                    fmt::format("cannot read configuration {}: {}", path.string(), std::strerror(errno)));
-    return text;
-}
-
 // All *.yml and *.yaml of a directory, by name.
 Result<std::vector<std::filesystem::path>> files_in(const std::string& directory) {
     std::error_code error;
@@ -158,6 +158,18 @@ Result<std::vector<std::filesystem::path>> files_in(const std::string& directory
 
 }  // namespace
 
+void read_password(const Section& section, std::string& password, std::string& file) {
+    section.read("password", password);
+    section.read("password_file", file);
+    if (file.empty()) return;
+    if (section.has("password"))
+        return section.mistake("password_file", "there is a password as well; keep one of them");
+    auto text = read_file(file, "password file");
+    if (!text) return section.mistake("password_file", text.error().message);
+    password = text->substr(0, text->find_first_of("\r\n"));
+    if (password.empty()) section.mistake("password_file", fmt::format("the first line of {} is empty", file));
+}
+
 Result<AgentConfig> load_agent_config(const std::string& path, const Environment& environment) {
     if (path.empty()) {
         auto found = environment.find("PATRONI_CONFIGURATION");
@@ -172,7 +184,7 @@ Result<AgentConfig> load_agent_config(const std::string& path, const Environment
     }
     std::vector<Text> texts;
     for (const auto& file : files) {
-        PGHERD_TRY(std::string text, read_file(file));
+        PGHERD_TRY(std::string text, read_file(file, "configuration"));
         texts.push_back({file.string(), std::move(text)});
     }
     return combine(path, texts, environment);

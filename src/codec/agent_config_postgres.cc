@@ -59,10 +59,10 @@ void read_directories(const Section& postgresql, const MemberName& name, Postgre
 
 void read_credentials(const Section& section, Credentials& credentials) {
     section.read("username", credentials.username);
-    section.read("password", credentials.password);
+    read_password(section, credentials.password, credentials.password_file);
     for (const auto& [key, value] : section.object()) {
         std::string_view option = key;
-        if (option == "username" || option == "password" || value.is_null()) continue;
+        if (option == "username" || option.starts_with("password") || value.is_null()) continue;
         section.read(option, credentials.options[std::string(option)]);
     }
 }

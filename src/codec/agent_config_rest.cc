@@ -8,11 +8,12 @@ namespace {
 
 constexpr std::uint16_t kRestPort = 8008;
 
-void read_authentication(const Section& section, std::string& username, std::string& password) {
+template <class Config>
+void read_authentication(const Section& section, Config& config) {
     Section authentication = section.section("authentication");
-    authentication.read("username", username);
-    authentication.read("password", password);
-    if (username.empty() && !password.empty())
+    authentication.read("username", config.username);
+    read_password(authentication, config.password, config.password_file);
+    if (config.username.empty() && !config.password.empty())
         authentication.mistake("username", "missing, but there is a password");
 }
 
@@ -42,7 +43,7 @@ void read_restapi(const Section& restapi, RestApiConfig& config) {
     restapi.read_choice("verify_client", config.verify_client, {"none", "optional", "required"});
     if (config.verify_client != "none" && config.tls.ca_file.empty())
         restapi.mistake("cafile", "missing; client certificates cannot be verified without it");
-    read_authentication(restapi, config.username, config.password);
+    read_authentication(restapi, config);
     restapi.read_list_or_text("allowlist", config.allowlist);
     restapi.read("allowlist_include_members", config.allowlist_include_members);
     restapi.read("http_extra_headers", config.http_extra_headers);
@@ -55,7 +56,7 @@ void read_ctl(const Section& ctl, const RestApiConfig& restapi, CtlConfig& confi
     read_tls(ctl, "cacert", config.tls);
     ctl.read("insecure", config.insecure);
     config.tls.verify = !config.insecure;
-    read_authentication(ctl, config.username, config.password);
+    read_authentication(ctl, config);
     if (config.username.empty()) {
         config.username = restapi.username;
         config.password = restapi.password;

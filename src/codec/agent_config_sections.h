@@ -15,6 +15,8 @@ void read_log(const Section& log, LogConfig& config);
 
 // A user's way to fill a data directory: command, flags, and options that are passed on.
 ReplicaMethod read_method(const Section& section, std::string name);
+// `password`, or the first line of the file that `password_file` names (a Secret that is mounted).
+void read_password(const Section& section, std::string& password, std::string& file);
 // Where others reach what listens on `host`: only a concrete address tells.
 bool is_concrete_host(std::string_view host);
 

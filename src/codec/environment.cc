@@ -76,7 +76,7 @@ constexpr Variable kVariables[] = {
 };
 
 constexpr std::string_view kUserParameters[] = {
-    "username",    "password", "sslmode",   "sslcert",    "sslkey",          "sslpassword",
+    "username",    "password", "password_file", "sslmode",   "sslcert",    "sslkey",          "sslpassword",
     "sslrootcert", "sslcrl",   "sslcrldir", "gssencmode", "channel_binding", "sslnegotiation",
 };
 
@@ -107,6 +107,8 @@ constexpr Variable kStoreParameters[] = {
     {"service_tags", Kind::list},
     {"namespace"},
     {"context"},
+    {"kubeconfig"},
+    {"leases"},
     {"use_endpoints"},
     {"scope_label"},
     {"role_label"},
@@ -157,10 +159,11 @@ class Reader {
                 PGHERD_CHECK(take(upper(fmt::format("{}_{}", user, parameter)),
                                   fmt::format("postgresql.authentication.{}.{}", user, parameter),
                                   Kind::text));
-        for (auto parameter : {"username", "password"}) {
-            for (auto section : {"restapi", "ctl"})
+        for (auto section : {"restapi", "ctl"})
+            for (auto parameter : {"username", "password", "password_file"})
                 PGHERD_CHECK(take(upper(fmt::format("{}_{}", section, parameter)),
                                   fmt::format("{}.authentication.{}", section, parameter), Kind::text));
+        for (auto parameter : {"username", "password"}) {
             for (auto section : {"etcd", "etcd3"})
                 PGHERD_CHECK(take(upper(fmt::format("{}_{}", section, parameter)),
                                   fmt::format("{}.{}", section, parameter), Kind::text));

@@ -18,18 +18,28 @@ HttpClientOptions client_options(const CtlConfig& config) {
 
 // Patroni answers with the text and, in the header, where it stands.
 Result<FailsafeAnswer> understand(const std::string& url, const HttpClientResponse& response) {
+    // The agent itself says no with these; what stands between may say other things.
+    const bool refused = response.status == 500 || response.status == 502;
     if (response.status != 200 || !trim(response.body).starts_with("Accepted"))
-        return fail(ErrorCode::conflict, fmt::format("{} does not accept: {} {}", url, response.status,
-                                                     trim(response.body).substr(0, 200)));
+        return fail(refused ? ErrorCode::conflict : ErrorCode::unavailable,
+                    fmt::format("{} does not accept: {} {}", url, response.status,
+                                trim(response.body).substr(0, 200)));
+    FailsafeAnswer answer{.position = {}, .voted = response.headers.contains("voted")};
     const auto lsn = response.headers.find("lsn");
-    if (lsn == response.headers.end()) return FailsafeAnswer{};
+    if (lsn == response.headers.end()) return answer;
     const auto number = parse_uint(trim(lsn->second));
-    return FailsafeAnswer{Lsn{number ? *number : 0}};
+    answer.position = Lsn{number ? *number : 0};
+    return answer;
 }
 
 }  // namespace
 
 HttpPeers::HttpPeers(EventLoop& loop, const CtlConfig& config) : client_(loop, client_options(config)) {
+    use_credentials(config);
+}
+
+void HttpPeers::use_credentials(const CtlConfig& config) {
+    headers_.clear();
     if (!config.username.empty()) headers_.push_back(basic_authorization(config.username, config.password));
 }
 

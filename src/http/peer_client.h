@@ -9,6 +9,8 @@ namespace pgherd {
 class HttpPeers final : public Peers {
   public:
     HttpPeers(EventLoop& loop, const CtlConfig& config);
+    // User and password of the questions from now on; certificates stay.
+    void use_credentials(const CtlConfig& config);
 
     void ask(const std::string& api_url, Instant deadline, Done<PeerStatus> done) override;
     void failsafe(const std::string& api_url, FailsafeMessage message, Instant deadline,

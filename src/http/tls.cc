@@ -20,23 +20,33 @@ Status own_certificate(ssl::context& context, const TlsFiles& files) {
         };
         context.set_password_callback(password, error);
     }
-    context.use_certificate_chain_file(files.cert_file, error);
+    const bool given_as_text = files.cert_file.empty();
+    if (given_as_text)
+        context.use_certificate_chain(boost::asio::buffer(files.cert_data), error);
+    else
+        context.use_certificate_chain_file(files.cert_file, error);
     if (error)
         return fail(ErrorCode::invalid,
                     fmt::format("cannot use certificate {}: {}", files.cert_file, tls_reason(error)));
     const std::string& key = files.key_file.empty() ? files.cert_file : files.key_file;
-    context.use_private_key_file(key, ssl::context::pem, error);
+    if (given_as_text || (files.key_file.empty() && !files.key_data.empty()))
+        context.use_private_key(boost::asio::buffer(files.key_data), ssl::context::pem, error);
+    else
+        context.use_private_key_file(key, ssl::context::pem, error);
     if (error)
         return fail(ErrorCode::invalid, fmt::format("cannot use private key {}: {}", key, tls_reason(error)));
     return {};
 }
 
-Status authorities(ssl::context& context, const std::string& file) {
+Status authorities(ssl::context& context, const TlsFiles& files) {
     error_code error;
-    context.load_verify_file(file, error);
+    if (files.ca_file.empty())
+        context.add_certificate_authority(boost::asio::buffer(files.ca_data), error);
+    else
+        context.load_verify_file(files.ca_file, error);
     if (error)
         return fail(ErrorCode::invalid,
-                    fmt::format("cannot use CA certificates {}: {}", file, tls_reason(error)));
+                    fmt::format("cannot use CA certificates {}: {}", files.ca_file, tls_reason(error)));
     return {};
 }
 
@@ -69,7 +79,7 @@ Result<TlsContext> server_tls(const TlsFiles& files, const std::string& verify_c
     if (verify_client == "none") return context;
     if (files.ca_file.empty())
         return fail(ErrorCode::invalid, "cannot verify client certificates: no CA file is given");
-    PGHERD_CHECK(authorities(*context, files.ca_file));
+    PGHERD_CHECK(authorities(*context, files));
     error_code error;
     context->set_verify_mode(
         verify_client == "required" ? ssl::verify_peer | ssl::verify_fail_if_no_peer_cert : ssl::verify_peer,
@@ -81,10 +91,11 @@ Result<TlsContext> server_tls(const TlsFiles& files, const std::string& verify_c
 
 Result<TlsContext> client_tls(const TlsFiles& files) {
     const TlsContext context = new_context(ssl::context::tls_client);
-    if (!files.cert_file.empty()) PGHERD_CHECK(own_certificate(*context, files));
+    if (!files.cert_file.empty() || !files.cert_data.empty())
+        PGHERD_CHECK(own_certificate(*context, files));
     error_code error;
-    if (!files.ca_file.empty())
-        PGHERD_CHECK(authorities(*context, files.ca_file));
+    if (!files.ca_file.empty() || !files.ca_data.empty())
+        PGHERD_CHECK(authorities(*context, files));
     else if (files.verify)
         context->set_default_verify_paths(error);
     context->set_verify_mode(files.verify ? ssl::verify_peer : ssl::verify_none, error);

@@ -215,9 +215,9 @@ Status Directory::render(const Description& description, const std::string& post
     cluster.namespace_ = description.namespace_;
     cluster.store = SqliteStore{store().string()};
     cluster.rest_username = kRestUser;
-    PGHERD_TRY(cluster.superuser_password, password(path_, "superuser"));
-    PGHERD_TRY(cluster.replication_password, password(path_, "replication"));
-    PGHERD_TRY(cluster.rest_password, password(path_, "rest"));
+    PGHERD_TRY(cluster.superuser_password.text, password(path_, "superuser"));
+    PGHERD_TRY(cluster.replication_password.text, password(path_, "replication"));
+    PGHERD_TRY(cluster.rest_password.text, password(path_, "rest"));
     for (const fs::path& folder : {sockets(), logs(), layers()}) PGHERD_CHECK(make_directory(folder));
     std::string passfile_lines;
     std::vector<AgentService> agents;
@@ -232,10 +232,10 @@ Status Directory::render(const Description& description, const std::string& post
         spec.socket_dir = sockets().string();
         spec.log_dir = member(local.name).string();
         PGHERD_CHECK(write_file(agent_file(local.name), render_agent_yaml(cluster, spec)));
-        agents.push_back({spec.name, agent_file(local.name).string(), member(local.name).string()});
+        agents.push_back({local.name, spec.name, agent_file(local.name).string(), member(local.name).string()});
         for (const std::string& host : {std::string("127.0.0.1"), std::string("localhost")})
             passfile_lines +=
-                fmt::format("{}:{}:*:postgres:{}\n", host, local.port, cluster.superuser_password);
+                fmt::format("{}:{}:*:postgres:{}\n", host, local.port, cluster.superuser_password.text);
     }
     std::error_code error;
     const fs::path program = fs::read_symlink("/proc/self/exe", error);

@@ -27,15 +27,50 @@ struct TlsFiles {
     std::string key_file;
     std::string key_password;
     bool verify = true;
+    // The same as PEM text, where there are no files (a kubeconfig); used when the file is not named.
+    std::string ca_data;
+    std::string cert_data;
+    std::string key_data;
 };
 
 struct Credentials {
     std::string username;
     std::string password;
+    std::string password_file;  // where the password was read from; empty = it stood in the configuration
     std::map<std::string, std::string> options;  // sslmode, sslcert, channel_binding, …
 };
 
 enum class StoreKind { sqlite, etcd, kubernetes };
+
+struct KubernetesPort {
+    std::string name;
+    std::uint16_t port = 5432;
+    std::string protocol;  // empty = TCP
+    bool operator==(const KubernetesPort&) const = default;
+};
+
+// Where the objects of a cluster are, and how the API is reached: Patroni's `kubernetes` section.
+struct KubernetesConfig {
+    std::string namespace_;  // empty: the pod's own, or the kubeconfig's
+    std::map<std::string, std::string> labels;
+    std::string scope_label = "cluster-name";
+    std::string role_label = "role";
+    std::string leader_label_value = "primary";
+    std::string follower_label_value = "replica";
+    std::string standby_leader_label_value = "primary";
+    std::string tmp_role_label;                           // empty = none
+    std::map<std::string, std::string> bootstrap_labels;  // of a pod while its data directory is made
+    bool use_endpoints = false;                           // Endpoints instead of ConfigMaps
+    bool leases = false;  // pgherd: Lease objects; for clusters without a Patroni member
+    std::string pod_ip;
+    std::vector<KubernetesPort> ports{KubernetesPort{}};  // of the leader's Endpoints
+    std::vector<std::string> hosts;                       // pgherd: API servers, instead of the service's address
+    bool bypass_api_service = false;                      // talk to the API servers behind the service
+    std::vector<int> retriable_http_codes;
+    std::string cacert;      // empty: the service account's
+    std::string kubeconfig;  // pgherd: a file; empty: the service account, $KUBECONFIG or ~/.kube/config
+    std::string context;     // of the kubeconfig; empty: its current one
+};
 
 struct StoreConfig {
     StoreKind kind = StoreKind::sqlite;
@@ -45,6 +80,7 @@ struct StoreConfig {
     TlsFiles tls;
     std::string username;
     std::string password;
+    KubernetesConfig kubernetes;
 };
 
 struct RestApiConfig {
@@ -54,6 +90,7 @@ struct RestApiConfig {
     std::string verify_client = "none";  // none, optional, required
     std::string username;                // empty = no authentication configured
     std::string password;
+    std::string password_file;
     std::vector<std::string> allowlist;
     bool allowlist_include_members = false;
     std::map<std::string, std::string> http_extra_headers;
@@ -65,6 +102,7 @@ struct CtlConfig {
     bool insecure = false;
     std::string username;
     std::string password;
+    std::string password_file;
 };
 
 struct ReplicaMethod {

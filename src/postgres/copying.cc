@@ -144,7 +144,7 @@ Async<void> Instance::clone(Upstream source, Progress progress) {
     if (in_use()) co_return fail(ErrorCode::conflict, "cannot copy: PostgreSQL runs");
     PGHERD_CO_CHECK(prepare_directory());
     PGHERD_CO_CHECK(write_journal(identity_, data_dir(), "clone"));
-    PGHERD_CO_CHECK(write_file(identity_, password_file_path(config_), password_file(config_)));
+    PGHERD_CO_CHECK(co_await drop_refused_passwords(source, after(std::chrono::seconds(5))));
     PGHERD_CO_CHECK(co_await copy_by_any_method(source, progress));
     PGHERD_CO_CHECK(write_file(identity_, data_dir() + "/standby.signal", ""));
     spec_ = StartSpec{.standby = true, .upstream = source};
@@ -203,6 +203,7 @@ Async<void> Instance::rewind(Upstream source, Progress progress) {
     spec_ = StartSpec{.standby = true, .upstream = source};
     PGHERD_CO_TRY(control_, co_await read_control());
     PGHERD_CO_CHECK(write_configuration());
+    PGHERD_CO_CHECK(co_await drop_refused_passwords(source, after(std::chrono::seconds(5))));
     const bool was_standby = exists(data_dir() + "/standby.signal");
     PGHERD_CO_CHECK(write_journal(identity_, data_dir(), "rewind"));
     // Single-user mode refuses standbys; the file is back before anything is started.

@@ -21,6 +21,8 @@ Instance::Instance(EventLoop& loop, AgentConfig config, guard::Client guard, Log
       tasks_(loop.context()),
       guard_(loop.context(), std::move(guard), [this](const guard::Report& report) { on_report(report); }) {
     callback_ = std::make_unique<Tasks>(loop.context());
+    if (const auto known = read_file(password_file_path(config_)))
+        former_passwords_.remember(config_.postgres, read_password_file(*known));
 }
 
 void Instance::close() {
@@ -31,6 +33,7 @@ void Instance::close() {
 
 void Instance::reconfigure(AgentConfig config) {
     config.postgres.data_dir = config_.postgres.data_dir;
+    former_passwords_.change(config_.postgres, config.postgres);
     config_ = std::move(config);
 }
 
@@ -104,7 +107,8 @@ RenderInput Instance::render_input() const {
 
 Async<std::unique_ptr<Connection>> Instance::connect_local(Instant deadline, ConnectionParameters extra) {
     const PostgresConfig& postgres = config_.postgres;
-    ConnectionParameters parameters = postgres.superuser.options;
+    const Credentials superuser = former_passwords_.in_force(postgres.superuser);
+    ConnectionParameters parameters = superuser.options;
     // Users' own pg_hba.conf may lack lines for the socket, as Patroni's examples do.
     if (postgres.use_unix_socket || default_hba(render_input())) {
         parameters["host"] = socket_dir();
@@ -115,8 +119,8 @@ Async<std::unique_ptr<Connection>> Instance::connect_local(Instant deadline, Con
                                                                                      : host;
     }
     parameters["port"] = std::to_string(postgres.port);
-    parameters["user"] = postgres.superuser.username;
-    parameters["password"] = postgres.superuser.password;
+    parameters["user"] = superuser.username;
+    parameters["password"] = superuser.password;
     parameters["dbname"] = "postgres";
     parameters["application_name"] = "pgherd";
     parameters["gssencmode"] = "disable";

@@ -21,6 +21,7 @@
 #include "postgres/guard_link.h"
 #include "postgres/identity.h"
 #include "postgres/observation.h"
+#include "postgres/passwords.h"
 #include "postgres/rendering.h"
 
 namespace pgherd::postgres {
@@ -101,6 +102,11 @@ class Instance {
     Async<void> end_recovery(Connection& session, Instant deadline);
     bool has_client_sessions() const;
 
+    // password_change.cc
+    Status write_password_file();
+    Async<void> change_passwords(Connection& session, bool streaming, Instant deadline);
+    Async<void> drop_refused_passwords(Upstream upstream, Instant deadline);
+
     // settings.cc
     Status write_configuration();
     Async<void> learn_upstream();
@@ -141,6 +147,7 @@ class Instance {
     Notifier begun_changed_;
 
     InstanceConfig wanted_;
+    FormerPasswords former_passwords_;
     std::optional<StartSpec> spec_;  // how it was started or was found; nothing: not known yet
     std::map<std::string, std::string> custom_recovery_;  // while a custom bootstrap recovers
     std::optional<std::string> names_in_force_;  // synchronous_standby_names, as confirmed of this postmaster

@@ -107,7 +107,8 @@ Async<void> Instance::ask_server(PostgresState& state, Instant deadline) {
     state.timeline_history = read_history(data_dir(), state.timeline);
     state.newest_timeline = newest_timeline(data_dir());
     add_pending_restarts(facts, state);
-    co_return Status{};
+    if (former_passwords_.empty()) co_return Status{};
+    co_return co_await change_passwords(*own, state.streaming(), deadline);
 }
 
 // What IDENTIFY_SYSTEM says of a standby is the timeline that it replays; no SQL function tells it.

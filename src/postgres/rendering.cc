@@ -200,9 +200,9 @@ std::string hba_conf(const RenderInput& input) {
     const PostgresConfig& postgres = input.agent.postgres;
     const std::string superuser = quote_identifier(postgres.superuser.username);
     const std::string replication = quote_identifier(postgres.replication.username);
-    // Without a password the agent gets in as the user it is, and nobody else does.
-    text += fmt::format("local all {} {}\n", superuser,
-                        postgres.superuser.password.empty() ? "peer map=pgherd" : "scram-sha-256");
+    // Without a password, or with one that may change at any moment, the agent gets in as the user it is.
+    const bool as_user = postgres.superuser.password.empty() || !postgres.superuser.password_file.empty();
+    text += fmt::format("local all {} {}\n", superuser, as_user ? "peer map=pgherd" : "scram-sha-256");
     text += fmt::format("local replication {} scram-sha-256\n", replication);
     text += fmt::format("host replication {} all scram-sha-256\n", replication);
     text += "local all all scram-sha-256\nhost all all all scram-sha-256\n";

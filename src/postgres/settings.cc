@@ -31,7 +31,7 @@ Status Instance::write_configuration() {
     const std::string auto_conf = data_dir() + "/postgresql.auto.conf";
     if (const auto text = read_file(auto_conf))
         PGHERD_CHECK(write_file(identity_, auto_conf, purge_auto_conf(*text)));
-    PGHERD_CHECK(write_file(identity_, password_file_path(config_), password_file(config_)));
+    PGHERD_CHECK(write_password_file());
     std::string text = postgresql_conf(input);
     for (const auto& [name, value] : custom_recovery_)
         text += fmt::format("{} = {}\n", name, quote_literal(value));

@@ -112,12 +112,12 @@ Async<void> Instance::sync_slots(std::map<std::string, Lsn> wanted) {
 // so one that was a primary before it named its timeline has named the last one.
 Async<UpstreamHistory> Instance::upstream_history(Upstream upstream, Instant deadline) {
     auto parameters = replication_conninfo(config_, upstream);
-    parameters["password"] = config_.postgres.replication.password;
+    parameters["password"] = former_passwords_.in_force(config_.postgres.replication).password;
     parameters["application_name"] = "pgherd";
     parameters["replication"] = "true";
     PGHERD_CO_TRY(const auto link, co_await Connection::open(parameters, deadline));
-    const Credentials& user =
-        config_.postgres.rewind.username.empty() ? config_.postgres.superuser : config_.postgres.rewind;
+    const Credentials user = former_passwords_.in_force(
+        config_.postgres.rewind.username.empty() ? config_.postgres.superuser : config_.postgres.rewind);
     parameters.erase("replication");
     parameters["dbname"] = "postgres";
     parameters["user"] = user.username;

@@ -39,7 +39,7 @@ SqliteStore::SqliteStore(EventLoop& loop, std::string path, std::unique_ptr<Data
     : loop_(loop),
       path_(std::move(path)),
       database_(std::move(database)),
-      events_(loop, path_, [this] { look(); }),
+      events_(loop, path_, Watched::file, [this] { look(); }),
       worker_(loop, "store") {}
 
 SqliteStore::~SqliteStore() {

@@ -14,7 +14,7 @@
 #include "eventloop/worker.h"
 #include "ports/store.h"
 #include "store_sqlite/database.h"
-#include "store_sqlite/file_events.h"
+#include "eventloop/file_events.h"
 
 namespace pgherd::sqlite {
 

@@ -29,22 +29,35 @@ void put_store(JsonObject& document, const EtcdStore& store) {
     document["etcd3"] = std::move(etcd);
 }
 
+void put_store(JsonObject& document, const KubernetesStore&) {
+    document["kubernetes"] = JsonObject{};
+}
+
+void put_store(JsonObject&, const StoreOfEnvironment&) {}
+
+JsonObject login(const std::string& name, const Password& password) {
+    JsonObject object{{"username", name}};
+    put(object, "password", password.text);
+    put(object, "password_file", password.file);
+    return object;
+}
+
 JsonObject authentication(const ClusterSpec& cluster) {
-    auto user = [](const char* name, const std::string& password) {
-        JsonObject object{{"username", name}};
-        put(object, "password", password);
-        return object;
-    };
     JsonObject users;
-    users["superuser"] = user("postgres", cluster.superuser_password);
-    users["replication"] = user("replicator", cluster.replication_password);
-    if (!cluster.rewind_password.empty()) users["rewind"] = user("rewind", cluster.rewind_password);
+    users["superuser"] = login(cluster.superuser, cluster.superuser_password);
+    users["replication"] = login("replicator", cluster.replication_password);
+    if (!cluster.rewind_password.empty()) users["rewind"] = login("rewind", cluster.rewind_password);
     return users;
 }
 
+std::string listen_address(const MemberSpec& member, std::uint16_t port) {
+    return to_string(Endpoint{member.listen_host.empty() ? member.host : member.listen_host, port});
+}
+
 JsonObject postgresql(const ClusterSpec& cluster, const MemberSpec& member) {
-    auto address = to_string(Endpoint{member.host, member.postgres_port});
-    JsonObject object{{"listen", address}, {"connect_address", address}, {"data_dir", member.data_dir}};
+    JsonObject object{{"listen", listen_address(member, member.postgres_port)},
+                      {"connect_address", to_string(Endpoint{member.host, member.postgres_port})},
+                      {"data_dir", member.data_dir}};
     put(object, "bin_dir", member.bin_dir);
     put(object, "run_as", member.run_as);
     object["authentication"] = authentication(cluster);
@@ -73,16 +86,17 @@ std::string render_agent_yaml(const ClusterSpec& cluster, const MemberSpec& memb
     JsonObject document{
         {"scope", cluster.scope}, {"namespace", cluster.namespace_}, {"name", member.name.text()}};
     std::visit([&](const auto& store) { put_store(document, store); }, cluster.store);
-    auto address = to_string(Endpoint{member.host, member.rest_port});
-    JsonObject restapi{{"listen", address}, {"connect_address", address}};
+    JsonObject restapi{{"listen", listen_address(member, member.rest_port)},
+                       {"connect_address", to_string(Endpoint{member.host, member.rest_port})}};
     if (!cluster.rest_username.empty())
-        restapi["authentication"] =
-            JsonObject{{"username", cluster.rest_username}, {"password", cluster.rest_password}};
+        restapi["authentication"] = login(cluster.rest_username, cluster.rest_password);
     document["restapi"] = std::move(restapi);
+    if (member.clone_from) document["tags"] = JsonObject{{"clonefrom", true}};
     if (!member.log_dir.empty()) document["log"] = JsonObject{{"dir", member.log_dir}};
     document["postgresql"] = postgresql(cluster, member);
     JsonObject bootstrap{{"dcs", cluster.dynamic_config}};
     if (!cluster.initdb.empty()) bootstrap["initdb"] = initdb_options(cluster.initdb);
+    put(bootstrap, "post_bootstrap", cluster.post_bootstrap);
     document["bootstrap"] = std::move(bootstrap);
     return to_yaml(document);
 }

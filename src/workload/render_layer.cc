@@ -21,9 +21,19 @@ supervise::Layer agents_layer(const std::string& program, const std::vector<Agen
         service.working_dir = agent.working_dir;
         service.backoff_limit = 10s;
         service.kill_delay = 2min;
-        layer.sections.services.emplace(agent.member.text(), std::move(service));
+        layer.sections.services.emplace(agent.service, std::move(service));
     }
     return layer;
+}
+
+supervise::Service rollout_service(const std::string& program, const std::string& config) {
+    supervise::Service service;
+    service.summary = "replaces the pods of a changed StatefulSet one at a time";
+    service.startup = "enabled";
+    service.override = "replace";
+    service.command = supervise::join_command({program, "container", "rollout", config});
+    service.backoff_limit = 30s;
+    return service;
 }
 
 }  // namespace pgherd

@@ -248,6 +248,21 @@ TEST(AgentConfig, MergesTheFilesOfADirectoryByName) {
               directory.path() + "/30.yml:2: key \"restapi.listen\": expected host:port, got a list");
 }
 
+TEST(AgentConfig, ReadsPasswordsFromTheFirstLineOfFiles) {
+    Directory directory;
+    auto password = directory.file("password", "s3cret: x\nmore\n");
+    auto config = parse_agent_config(kSmall, "patroni.yml",
+                                     {{"PATRONI_REPLICATION_PASSWORD_FILE", password},
+                                      {"PATRONI_RESTAPI_USERNAME", "u"},
+                                      {"PATRONI_RESTAPI_PASSWORD_FILE", password}});
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->postgres.replication.password, "s3cret: x");
+    EXPECT_EQ(config->postgres.replication.password_file, password);
+    EXPECT_TRUE(config->postgres.replication.options.empty());
+    EXPECT_EQ(config->restapi.password, "s3cret: x");
+    EXPECT_EQ(config->ctl.password, "s3cret: x");
+}
+
 TEST(AgentConfig, SaysWhichFileCannotBeRead) {
     Directory directory;
     auto missing = directory.path() + "/missing.yml";

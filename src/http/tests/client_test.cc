@@ -268,25 +268,33 @@ TEST_F(HttpClientTest, PeersAskAndPassOnTheFailsafeMessage) {
                  "application/json",
                  {}});
         if (request.path == "/failsafe" && request.body.find("\"name\":\"m1\"") != std::string::npos)
-            return respond({200, "Accepted", "text/html", {{"lsn", "4711"}}});
+            return respond({200, "Accepted", "text/html", {{"lsn", "4711"}, {"voted", "yes"}}});
+        if (request.path == "/failsafe" && request.body.find("\"name\":\"m3\"") != std::string::npos)
+            return respond({503, "try later", "text/html", {}});
         respond({500, "I am not sure", "text/html", {}});
     };
     serve();
     HttpPeers peers(loop_, {.username = "u", .password = "p"});
     std::optional<Result<PeerStatus>> status;
-    std::optional<Result<FailsafeAnswer>> accepted, refused;
+    std::optional<Result<FailsafeAnswer>> accepted, refused, broken;
     const Instant deadline = loop_.clock().now() + kLimit;
     peers.ask(url("/patroni"), deadline, [&](auto result) { status = std::move(result); });
     peers.failsafe(url("/patroni"), {MemberName("m1"), "postgres://x", "http://x", {}}, deadline,
                    [&](auto result) { accepted = std::move(result); });
     peers.failsafe(url("/patroni"), {MemberName("m2"), "postgres://x", "http://x", {}}, deadline,
                    [&](auto result) { refused = std::move(result); });
-    ASSERT_TRUE(loop_.run_until([&] { return status && accepted && refused; }, kLimit));
+    peers.failsafe(url("/patroni"), {MemberName("m3"), "postgres://x", "http://x", {}}, deadline,
+                   [&](auto result) { broken = std::move(result); });
+    ASSERT_TRUE(loop_.run_until([&] { return status && accepted && refused && broken; }, kLimit));
     ASSERT_TRUE(*status) << status->error().message;
     EXPECT_EQ((*status)->position, (WalPosition{Timeline{3}, Lsn{100}}));
     ASSERT_TRUE(*accepted) << accepted->error().message;
     EXPECT_EQ((*accepted)->position, Lsn{4711});
+    EXPECT_TRUE((*accepted)->voted);
     ASSERT_FALSE(*refused);
+    EXPECT_EQ(refused->error().code, ErrorCode::conflict) << "the agent itself says no";
+    ASSERT_FALSE(*broken);
+    EXPECT_EQ(broken->error().code, ErrorCode::unavailable) << "it may be anybody";
     EXPECT_EQ(last_.headers.at("authorization"), "Basic dTpw");
 }
 

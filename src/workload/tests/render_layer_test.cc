@@ -10,8 +10,8 @@ namespace pgherd {
 namespace {
 
 TEST(AgentsLayer, StartsOneAgentPerMember) {
-    auto layer = agents_layer("/opt/a b/pgherd", {{MemberName("one"), "/srv/o'ne/agent.yml", "/srv/one"},
-                                                  {MemberName("two"), "/srv/two/agent.yml", ""}});
+    auto layer = agents_layer("/opt/a b/pgherd", {{"one", MemberName("one"), "/srv/o'ne/agent.yml", "/srv/one"},
+                                                  {"two", MemberName("two"), "/srv/two/agent.yml", ""}});
     ASSERT_TRUE(supervise::validate_layer(layer));
     ASSERT_TRUE(supervise::validate_plan(layer.sections));
     EXPECT_EQ(supervise::default_services(layer.sections), (std::vector<std::string>{"one", "two"}));
@@ -21,7 +21,7 @@ TEST(AgentsLayer, StartsOneAgentPerMember) {
 }
 
 TEST(AgentsLayer, IsReadBackAsItWas) {
-    auto layer = agents_layer("pgherd", {{MemberName("one"), "/srv/one/agent.yml", "/srv/one"}});
+    auto layer = agents_layer("pgherd", {{"one", MemberName("one"), "/srv/one/agent.yml", "/srv/one"}});
     auto read = supervise::parse_layer(layer.order, layer.label, supervise::layer_yaml(layer));
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(*read, layer);

@@ -13,9 +13,9 @@ using namespace std::chrono_literals;
 ClusterSpec cluster_spec() {
     ClusterSpec cluster = local_cluster_defaults();
     cluster.scope = "demo";
-    cluster.superuser_password = "yes: #1 'x' \"y\"\n";  // nothing in a password may become syntax
-    cluster.replication_password = "0123";
-    cluster.rewind_password = "on";
+    cluster.superuser_password.text = "yes: #1 'x' \"y\"\n";  // nothing in a password may become syntax
+    cluster.replication_password.text = "0123";
+    cluster.rewind_password.text = "on";
     cluster.store = SqliteStore{"/srv/demo/store.db"};
     return cluster;
 }
@@ -53,7 +53,7 @@ TEST(RenderAgentYaml, IsReadBackToTheSameValues) {
     EXPECT_EQ(config.postgres.run_as, "postgres");
     EXPECT_EQ(config.log.dir, "/srv/demo/log");
     EXPECT_EQ(config.postgres.superuser.username, "postgres");
-    EXPECT_EQ(config.postgres.superuser.password, cluster_spec().superuser_password);
+    EXPECT_EQ(config.postgres.superuser.password, cluster_spec().superuser_password.text);
     EXPECT_EQ(config.postgres.replication.password, "0123");
     EXPECT_EQ(config.postgres.rewind.username, "rewind");
     EXPECT_EQ(config.postgres.rewind.password, "on");

@@ -1,4 +1,4 @@
-#include "store_sqlite/file_events.h"
+#include "eventloop/file_events.h"
 
 #include <array>
 
@@ -7,7 +7,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <sys/inotify.h>
 
-namespace pgherd::sqlite {
+namespace pgherd {
 
 struct FileEvents::Reader : std::enable_shared_from_this<Reader> {
     Reader(boost::asio::io_context& context, Then function)
@@ -28,12 +28,14 @@ struct FileEvents::Reader : std::enable_shared_from_this<Reader> {
     alignas(inotify_event) std::array<char, 4096> events{};
 };
 
-FileEvents::FileEvents(EventLoop& loop, const std::string& path, Then changed)
+FileEvents::FileEvents(EventLoop& loop, const std::string& path, Watched what, Then changed)
     : reader_(std::make_shared<Reader>(loop.context(), std::move(changed))) {
     const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (fd < 0) return;
     reader_->descriptor.assign(fd);
-    inotify_add_watch(fd, path.c_str(), IN_ATTRIB | IN_MOVE_SELF);
+    inotify_add_watch(fd, path.c_str(),
+                      what == Watched::file ? IN_ATTRIB | IN_MOVE_SELF
+                                            : IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_CLOSE_WRITE);
     reader_->read();
 }
 
@@ -43,4 +45,4 @@ FileEvents::~FileEvents() {
     reader_->descriptor.close(ignored);
 }
 
-}  // namespace pgherd::sqlite
+}  // namespace pgherd
