@@ -6,6 +6,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import agents  # noqa: E402
 from testbed.cluster import Cluster  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -67,12 +68,12 @@ def pytest_terminal_summary(terminalreporter):
         return
     def number(value, form):
         return "" if value is None else format(value, form)
-    terminalreporter.section("survival")
+    terminalreporter.section(f"survival: {agents.AGENT}")
     rows = ["| fault | longest write gap, s | lost | to full strength, s | |", "| --- | ---: | ---: | ---: | --- |"]
     rows += [f"| {what} | {number(gap, '.2f')} | {number(lost, 'd')} | {number(whole, '.1f')} | {note} |"
              for what, gap, lost, whole, note in _table]
     for row in rows:
         terminalreporter.line(row)
     os.makedirs(os.path.join(ROOT, "build", "logs"), exist_ok=True)
-    with open(os.path.join(ROOT, "build", "logs", "survival.md"), "w") as file:
+    with open(os.path.join(ROOT, "build", "logs", f"survival-{agents.AGENT}.md"), "w") as file:
         file.write("\n".join(rows) + "\n")

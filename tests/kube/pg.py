@@ -27,8 +27,9 @@ class Pg:
     def kubectl(self, *words, **options):
         return self.kube.kubectl(f"--namespace={self.namespace}", *words, **options)
 
-    def apply(self, path=QUICKSTART):
-        return self.kube.apply(path, f"--namespace={self.namespace}")
+    def apply(self, manifest=QUICKSTART):
+        """A file, or a text of YAML."""
+        return self.kube.apply(manifest, f"--namespace={self.namespace}")
 
     def pods(self):
         """By name; raises OSError when the API server is away."""
@@ -51,9 +52,16 @@ class Pg:
         """The address of the Service for "primary" or "replicas"."""
         return self.kube.api.get(f"/api/v1/namespaces/{self.namespace}/services/{self.name}-{role}")["spec"]["clusterIP"]
 
-    def password(self):
+    def secret(self, key):
         secret = self.kube.api.get(f"/api/v1/namespaces/{self.namespace}/secrets/{self.name}-passwords")
-        return base64.b64decode(secret["data"]["superuser-password"]).decode()
+        return base64.b64decode(secret["data"][key]).decode()
+
+    def password(self):
+        return self.secret("superuser-password")
+
+    def pod_phase(self, name):
+        """Of any pod of the namespace."""
+        return self.kube.api.get(f"/api/v1/namespaces/{self.namespace}/pods/{name}")["status"]["phase"]
 
     def roles(self):
         """What the pods' labels say."""

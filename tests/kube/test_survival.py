@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import agents
 from pg import Pg
 from testbed.waiting import wait_for
 
@@ -19,8 +21,10 @@ OUTAGE = float(os.environ.get("KUBE_OUTAGE", "60"))
 @pytest.fixture(scope="module")
 def pg(kube, namespace, tmp_path_factory, record_table):
     cluster = Pg(kube, namespace, str(tmp_path_factory.mktemp("survival")))
+    if agents.image():
+        kube.load(agents.image())
     begun = time.monotonic()
-    cluster.apply()
+    cluster.apply(agents.manifest())
     cluster.wait_whole(180)
     record_table("kubectl apply to full strength", None, None, time.monotonic() - begun, "")
     return cluster
@@ -56,13 +60,23 @@ class Harm:
         except BaseException:
             self.writer.kill()
             raise
-        self.report = self.writer.finish()
-        self.terms = self.pg.timeline() - self.timeline
-        self.gap = self.report["longest_gap_s"]
-        self.record(self.what, self.gap, self.report["lost"], whole, f"{self.leader} → {new}, {self.terms} promotions")
-        assert self.report["acknowledged"] > 50
-        assert self.report["duplicated"] == 0
-        assert self.report["lost"] == 0, self.pg.story()
+        report = self.writer.finish()
+        self.terms, self.gap = self.pg.timeline() - self.timeline, report["longest_gap_s"]
+        self.record(self.what, self.gap, report["lost"], whole, f"{self.leader} → {new}, {self.terms} promotions")
+        if agents.is_judged():
+            assert report["acknowledged"] > 50
+            assert report["duplicated"] == 0
+            assert report["lost"] == 0, self.pg.story()
+
+    def still_led(self):
+        """The leader is who it was."""
+        assert not agents.is_judged() or self.pg.leader() == self.leader, self.pg.story()
+
+    def expect(self, gap, terms=None):
+        """At most `gap` seconds without a write, and so many promotions."""
+        if agents.is_judged():
+            assert self.gap < gap
+            assert terms is None or self.terms <= terms
 
 
 @pytest.fixture
@@ -77,29 +91,29 @@ def uid(pg, name):
 
 
 def kill_container(pg, name):
+    """All its processes at once; returns when Kubernetes has started another."""
     node, container = pg.container(name)
     node.ctr("tasks", "kill", "--all", "--signal=SIGKILL", container)
+    wait_for("another container", lambda: pg.container(name)[1] != container, 60)
 
 
 def test_the_primarys_pod_is_deleted(pg, harm):
     with harm("pod deleted") as fault:
         pg.kubectl("delete", "pod", fault.leader, "--wait=false")
         pg.wait_other_leader(fault.leader)
-    assert fault.gap < 5
+    fault.expect(gap=5)
 
 
 def test_the_primarys_container_is_killed(pg, harm):
     with harm("pod killed") as fault:
         kill_container(pg, fault.leader)
-        pg.wait_other_leader(fault.leader)
-    assert fault.gap < 10
+    fault.expect(gap=10)
 
 
 def test_a_replicas_container_is_killed(pg, harm):
     with harm("replica killed") as fault:
         kill_container(pg, next(name for name in pg.addresses if name != fault.leader))
-    assert fault.terms == 0
-    assert fault.gap < 5
+    fault.expect(gap=5, terms=0)
 
 
 def test_the_primarys_container_runs_out_of_memory(pg, harm):
@@ -134,7 +148,7 @@ def test_the_primarys_node_loses_power(pg, kube, harm):
         time.sleep(3)  # the survivors alone
         node.start()
         fault.over()
-    assert fault.gap < 10
+    fault.expect(gap=10)
 
 
 @pytest.mark.parametrize("how", ["cut", "cut_in", "cut_out"])
@@ -157,7 +171,7 @@ def test_the_primarys_node_is_drained(pg, kube, harm):
         kube.kubectl("uncordon", node.name)
         fault.over()
         wait_for("the pod on its node again", lambda: uid(pg, fault.leader) != old, 60)
-    assert fault.gap < 5
+    fault.expect(gap=5)
 
 
 def test_an_outage_of_the_control_plane_harms_nobody(pg, kube, harm):
@@ -166,13 +180,12 @@ def test_an_outage_of_the_control_plane_harms_nobody(pg, kube, harm):
         kube.control_plane.stop_api(etcd=True)
         until = time.monotonic() + OUTAGE
         while time.monotonic() < until:
-            assert pg.leader() == fault.leader, pg.story()
+            fault.still_led()
             time.sleep(1)
-        assert replicas_answer(kube, replicas)
+        assert not agents.is_judged() or replicas_answer(kube, replicas)
         kube.control_plane.start_api()
         fault.over()
-    assert fault.terms == 0
-    assert fault.gap < 1
+    fault.expect(gap=1, terms=0)
 
 
 def replicas_answer(kube, dsn):
@@ -187,12 +200,12 @@ def test_a_dead_replica_does_not_defeat_the_failsafe(pg, kube, harm):
         node.kill()
         until = time.monotonic() + OUTAGE
         while time.monotonic() < until:
-            assert pg.leader() == fault.leader, pg.story()
+            fault.still_led()
             time.sleep(1)
         kube.control_plane.start_api()
         node.start()
         fault.over()
-    assert fault.terms == 0
+    fault.expect(gap=5, terms=0)
 
 
 def test_an_api_server_that_hangs_harms_nobody(pg, kube, harm):
@@ -203,8 +216,7 @@ def test_an_api_server_that_hangs_harms_nobody(pg, kube, harm):
             time.sleep(1)
         kube.control_plane.thaw_api()
         fault.over()
-    assert fault.terms == 0
-    assert fault.gap < 1
+    fault.expect(gap=1, terms=0)
 
 
 def test_a_slow_etcd_harms_nobody(pg, kube, harm):
@@ -213,8 +225,7 @@ def test_a_slow_etcd_harms_nobody(pg, kube, harm):
         time.sleep(20)
         kube.control_plane.slow_etcd(0)
         fault.over()
-    assert fault.terms == 0
-    assert fault.gap < 1
+    fault.expect(gap=1, terms=0)
 
 
 def test_a_kubelet_that_restarts_harms_nobody(pg, kube, harm):
@@ -224,8 +235,7 @@ def test_a_kubelet_that_restarts_harms_nobody(pg, kube, harm):
         node.restart_kubelet()
         wait_for("another kubelet", lambda: node.run("cat", "/run/kubelet.pid") != before, 20)
         fault.over()
-    assert fault.terms == 0
-    assert fault.gap < 1
+    fault.expect(gap=1, terms=0)
 
 
 def test_all_pods_are_deleted_at_once(pg, harm):
@@ -238,9 +248,8 @@ def test_all_pods_are_deleted_at_once(pg, harm):
 
 
 def test_all_containers_are_killed_at_once(pg, harm):
-    with harm("all pods killed"):
-        for name in list(pg.addresses):
-            kill_container(pg, name)
+    with harm("all pods killed"), ThreadPoolExecutor(pg.size) as pool:
+        list(pool.map(lambda name: kill_container(pg, name), list(pg.addresses)))
 
 
 def test_a_rolling_change_takes_one_switchover_at_most(pg, harm):
@@ -250,5 +259,4 @@ def test_a_rolling_change_takes_one_switchover_at_most(pg, harm):
         pg.kubectl("patch", "statefulset", pg.name, f"--patch={json.dumps(patch)}")
         wait_for("three new pods", lambda: all(uid(pg, name) != old for name, old in before.items()), 280, hint=pg.story)
         fault.over()
-    assert fault.terms <= 1
-    assert fault.gap < 5
+    fault.expect(gap=5, terms=1)
