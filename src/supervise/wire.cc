@@ -204,7 +204,8 @@ Result<Change> read_change(const JsonObject& object) {
     change.spawned = spawned.value_or(WallTime{});
     change.ready = in.time("ready");
     change.data = in.object("data");
-    return in.result(std::move(change), change.id != 0 && status && spawned);
+    const bool valid = change.id != 0 && status && spawned;
+    return in.result(std::move(change), valid);
 }
 
 Result<Task> read_task(const JsonObject& object) {
@@ -222,7 +223,8 @@ Result<Task> read_task(const JsonObject& object) {
     task.spawned = spawned.value_or(WallTime{});
     task.ready = in.time("ready");
     task.data = in.object("data");
-    return in.result(std::move(task), task.id != 0 && status && spawned);
+    const bool valid = task.id != 0 && status && spawned;
+    return in.result(std::move(task), valid);
 }
 
 Result<Notice> read_notice(const JsonObject& object) {
@@ -241,7 +243,8 @@ Result<Notice> read_notice(const JsonObject& object) {
         if (value.is_string()) notice.last_data[std::string(key)] = std::string(value.get_string());
     notice.repeat_after = Duration(static_cast<Duration::rep>(in.number("repeat_after")));
     notice.expire_after = Duration(static_cast<Duration::rep>(in.number("expire_after")));
-    return in.result(std::move(notice), notice.id != 0 && first && last && repeated);
+    const bool valid = notice.id != 0 && first && last && repeated;
+    return in.result(std::move(notice), valid);
 }
 
 }  // namespace pgherd::supervise
