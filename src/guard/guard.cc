@@ -212,7 +212,8 @@ void Guard::brain_ended(int status) {
     else if (shutting_down_)
         exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
     else
-        say(fmt::format("the agent {}, starting it again; PostgreSQL runs on", describe_exit(status)));
+        say(fmt::format("the agent {}, starting it again{}", describe_exit(status),
+                        postmaster_.phase() == PostmasterPhase::running ? "; PostgreSQL runs on" : ""));
 }
 
 void Guard::postmaster_ended() {

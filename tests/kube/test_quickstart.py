@@ -169,7 +169,7 @@ def test_a_foreign_data_directory_is_refused_and_left_alone(pg):
         cd /var/lib/postgresql && mv data own && initdb --auth=reject --no-sync --pgdata=data > /dev/null && touch data/foreign
         pebble start postgresql || true""")
     log = lambda: pg.kubectl("logs", "--tail=40", victim)  # noqa: E731
-    wait_for("a refusal that says why", lambda: "system identifier" in log() or "another cluster" in log(), 60, hint=log)
+    wait_for("a refusal that says why", lambda: "the data directory has system id" in log(), 60, hint=log)
     assert pg.kubectl("exec", victim, "--", "ls", "/var/lib/postgresql/data/foreign").strip()
     assert pg.leader() == leader
     pg.kubectl("exec", victim, "--", "sh", "-c", """set -e
