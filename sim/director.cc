@@ -43,6 +43,8 @@ constexpr Verb kVerbs[] = {
     {"synchronous", 2, Effect::none,
      [](Director& d, const Names& n) { d.config(n[0], {{"synchronous_mode", n[1] == "on"}}); }},
     {"switchover", 1, Effect::none, [](Director& d, const Names& n) { d.switchover(n[0]); }},
+    {"failover", 1, Effect::none, [](Director& d, const Names& n) { d.failover(n[0]); }},
+    {"writes", 1, Effect::none, [](Director& d, const Names& n) { d.check_writes(n[0]); }},
     {"delete", 1, Effect::none, [](Director& d, const Names& n) { d.remove(n[0]); }},
     {"other-system", 1, Effect::disturbs,
      [](Director& d, const Names& n) {
@@ -91,12 +93,21 @@ void Director::start() {
 std::size_t Director::index(const std::string& name) const {
     if (name == "store") return cluster_.members.size();
     if (name == "new") return new_leader_;
+    if (name == "synchronous" || name == "asynchronous") {
+        for (const auto member : cast_)
+            if (member != cast_.front() &&
+                synchronous_.contains(MemberName(cluster_.members[member]->server().name())) ==
+                    (name == "synchronous"))
+                return member;
+        PGHERD_ASSERT(false, "no such member in the synchronous set");
+    }
     const auto role = static_cast<std::size_t>(std::ranges::find(kCast, name) - kCast.begin());
     PGHERD_ASSERT(role < cast_.size(), "no such member in this scenario");
     return cast_[role];
 }
 
 void Director::perform(const ScenarioEvent& event) {
+    if (synchronous_.standbys.empty()) synchronous_ = cluster_.judge.synchronous();
     cluster_.world.trace.note(Trace::kNobody, "SCENARIO", event.names.size(), [&] {
         std::string text = event.verb;
         for (const auto& name : event.names) text += " " + name;
@@ -147,6 +158,19 @@ void Director::stall_watch(const std::string& name) {
     auto& until = cluster_.health.watch_stalled_until;
     until.resize(cluster_.members.size());
     until[index(name)] = Instant::max();
+}
+
+void Director::failover(const std::string& candidate) {
+    const auto i = static_cast<int>(index(candidate));
+    faults_.request(i, "POST", "/failover", {{"candidate", member(candidate).server().name()}});
+}
+
+void Director::check_writes(const std::string& name) {
+    const auto i = static_cast<int>(index(name));
+    const bool lately =
+        cluster_.world.clock.now() - cluster_.judge.last_acknowledged(i) <= std::chrono::seconds(2);
+    if (!lately || !member(name).server().writable())
+        cluster_.judge.violation("who may go on goes on", member(name).server().name() + " takes no writes");
 }
 
 void Director::switchover(const std::string& at) {

@@ -34,11 +34,16 @@ class Director {
     void config(const std::string& member, JsonObject patch);
     void remove(const std::string& key);
     void switchover(const std::string& at);
+    // An operator's failover to this member.
+    void failover(const std::string& candidate);
+    // A write was acknowledged here not long ago, or it is a violation.
+    void check_writes(const std::string& member);
     void stall_watch(const std::string& name);
     Member& member(const std::string& name) { return *cluster_.members[index(name)]; }
 
   private:
-    std::size_t index(const std::string& name) const;  // `store` comes after the members
+    // `store` comes after the members; `synchronous`, `asynchronous`: one that was (not) in the set at the first event
+    std::size_t index(const std::string& name) const;
     void perform(const ScenarioEvent& event);
 
     Cluster cluster_;
@@ -47,6 +52,7 @@ class Director {
     const Scenario& scenario_;
     std::vector<std::size_t> cast_;  // first, second, …
     std::size_t new_leader_ = 0;
+    SyncRecord synchronous_;
 };
 
 // Whether there is such a verb, with that many names.

@@ -52,6 +52,7 @@ class Judge final : public Witness {
 
     const std::optional<Violation>& found() const { return found_; }
     std::optional<int> leader() const { return leader_; }  // as the store says
+    const SyncRecord& synchronous() const { return sync_; }  // as the store says
     bool paused() const;
     bool sync_mode() const { return sync_mode_; }
     std::uint64_t acknowledged_count() const { return acknowledgements_.size(); }

@@ -42,6 +42,7 @@ void SimPeers::ask(const std::string& api_url, Instant deadline, Done<PeerStatus
     HttpRequest request;
     request.method = "GET";
     request.path = "/patroni";
+    if (api_url.ends_with("?candidate=yes")) request.query = {{"candidate", "yes"}};
     send(api_url, std::move(request), deadline,
          [done = std::move(done)](Result<HttpResponse> response) mutable {
              if (!response) return done(std::unexpected(response.error()));
@@ -61,11 +62,14 @@ void SimPeers::failsafe(const std::string& api_url, FailsafeMessage message, Ins
          [done = std::move(done)](Result<HttpResponse> response) mutable {
              if (!response) return done(std::unexpected(response.error()));
              if (response->status != 200)
-                 return done(fail(ErrorCode::conflict, "the peer does not accept: " + response->body));
+                 return done(fail(response->status == 400 ? ErrorCode::unavailable : ErrorCode::conflict,
+                                  "the peer does not accept: " + response->body));
              FailsafeAnswer answer;
-             for (const auto& [name, value] : response->headers)
+             for (const auto& [name, value] : response->headers) {
+                 if (iequals(name, "voted")) answer.voted = true;
                  if (iequals(name, "lsn"))
                      if (const auto lsn = parse_uint(value)) answer.position = Lsn{*lsn};
+             }
              done(answer);
          });
 }

@@ -50,7 +50,7 @@ Shape draw_shape(Dice& dice, int members) {
     if (mode == "strict") shape.dcs["synchronous_mode_strict"] = true;
     const int nodes = mode != "off" && shape.members > 3 && dice.chance(0.5) ? 2 : 1;
     if (nodes == 2) shape.dcs["synchronous_node_count"] = 2;
-    const bool failsafe = dice.chance(0.15);
+    const bool failsafe = dice.chance(mode == "quorum" ? 0.6 : 0.4);
     if (failsafe) shape.dcs["failsafe_mode"] = true;
     if (dice.chance(0.2)) shape.dcs["primary_start_timeout"] = dice.chance(0.5) ? 0 : 10;
     if (dice.chance(0.2)) shape.dcs["maximum_lag_on_failover"] = 4096;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "codec/records.h"
+#include "ha/failsafe.h"
 
 namespace pgherd::agent {
 
@@ -68,12 +69,17 @@ void Agent::Impl::perform_on_store(const ha::Action& action, const std::string& 
                 write("failover", IfRevision{seen.modified}, std::nullopt);
             },
             [&](const ha::WriteSync& wanted) {
+                if (mirror_.writing("sync")) return;
                 const Revision& modified = wanted.record.modified;
                 Expectation expect =
                     modified.value() == 0 ? Expectation(IfAbsent{}) : Expectation(IfRevision{modified});
+                sync_attempts_.push_back(wanted.record);
                 write("sync", std::move(expect), write_sync(wanted.record), {},
                       [this, modified](const Error& error) {
-                          if (error.maybe_done()) uncertain_sync_ = modified;
+                          if (error.maybe_done())
+                              uncertain_sync_ = modified;
+                          else if (!sync_attempts_.empty() && sync_attempts_.back().modified == modified)
+                              sync_attempts_.pop_back();
                       });
             },
             [&](const ha::ClaimTimeline& wanted) {
@@ -84,14 +90,21 @@ void Agent::Impl::perform_on_store(const ha::Action& action, const std::string& 
                       write_timeline({wanted.timeline, state_.config.name, {}}));
             },
             [&](const ha::AskPeers& ask) {
-                if (view) questions_.ask_peers(*view, ask.members, question_limit());
+                bool as_candidate = view && !instance_.state().primary() &&
+                                    (view->unlocked() || view->led_by(state_.config.name));
+                if (view) questions_.ask_peers(*view, ask.members, question_limit(), as_candidate);
             },
             [&](const ha::AskFailsafe& ask) {
                 if (!view) return;
-                FailsafeMessage message{state_.config.name, state_.published.conn_url,
-                                        state_.published.api_url, view->status.slots};
-                questions_.ask_failsafe(*view, ask.members, message, question_limit(),
-                                        state_.seen.config.ttl);
+                FailsafeMessage message{
+                    .name = state_.config.name,
+                    .conn_url = state_.published.conn_url,
+                    .api_url = state_.published.api_url,
+                    .slots = view->status.slots,
+                    .ttl = state_.seen.config.ttl,
+                    .leadership = view->leader ? view->leader->modified : Revision(),
+                };
+                questions_.ask_failsafe(*view, ask.members, message, question_limit());
             },
             [&](const ha::AskUpstream& ask) {
                 Revision leadership = view && view->leader ? view->leader->modified : Revision();
@@ -175,7 +188,7 @@ void Agent::Impl::stop(ha::StopKind kind, std::string_view rule) {
     Instant deadline = state_.seen.now + patience;
     if (kind == ha::StopKind::offline)
         deadline =
-            std::min(deadline, std::max(state_.seen.lock_valid_until, state_.seen.failsafe_valid_until));
+            std::min(deadline, std::max(state_.seen.lock_valid_until, ha::failsafe_until(state_.seen)));
     bool checkpoint = kind == ha::StopKind::graceful;
     instance_.run(ha::Operation::stop, rule,
                   [mode, checkpoint, deadline](Postgres& postgres, Done<void> done) {

@@ -7,6 +7,7 @@
 
 #include "agent/impl.h"
 #include "codec/dynamic_config.h"
+#include "ha/failsafe.h"
 
 namespace pgherd::agent {
 
@@ -28,9 +29,11 @@ Agent::Impl::Impl(AgentConfig config, Ports ports, std::move_only_function<void(
              [this] { changed(); }),
       instance_(ports.postgres, ports.clock, ports.log, [this] { changed(); }),
       questions_(ports.peers, ports.postgres, ports.clock, ports.log, [this] { changed(); }),
-      publisher_(mirror_, lease_, ports.clock) {
+      publisher_(config.name, mirror_, lease_, ports.clock) {
     state_.config = std::move(config);
     state_.started = ports_.clock.now();
+    state_.seen.now = state_.started;
+    state_.seen.failsafe_unsure_until = state_.started + DynamicConfig{}.ttl;
     ha::Self& self = state_.seen.self;
     self.name = state_.config.name;
     self.may_bootstrap = state_.config.has_bootstrap;
@@ -77,8 +80,8 @@ void Agent::Impl::step() {
             perform(action, decision);
         }
     lease_.tick(renew);
-    if (questions_.confirmed_until() > ports_.clock.now() && !state_.paused())
-        lease_.extend(questions_.confirmed_until());
+    if (Instant until = ha::confirmed_until(state_.seen); until > ports_.clock.now() && !state_.paused())
+        lease_.extend(until);
     state_.decision = std::move(decision);
     observe();  // what the actions have begun
     requests_.step();
@@ -109,10 +112,18 @@ void Agent::Impl::observe() {
     seen.lock_lost = lease_.lost();
     seen.lock_picture = lease_.picture();
     seen.watchdog_usable = lease_.enforced();
-    seen.failsafe_valid_until = std::min(questions_.confirmed_until(), lease_.extended_until());
-    seen.failsafe_round_failed = questions_.failsafe_failed();
+    seen.confirmations = questions_.confirmations();
+    if (seen.cluster)
+        for (const auto& [name, member] : seen.cluster->members)
+            seen.asks_voters[name] = member.failsafe_votes;
+    seen.failsafe_vetoed = questions_.failsafe_vetoed();
+    seen.failsafe_round_until = questions_.failsafe_round_until();
+    seen.failsafe_guarded_until = lease_.extended_until();
+    seen.failsafe_listed = publisher_.failsafe_listed();
+    seen.failsafe_list_certain = publisher_.failsafe_list_certain();
     seen.failsafe_leader = requests_.failsafe_leader();
     seen.failsafe_leader_until = requests_.failsafe_leader_until();
+    seen.failsafe_unsure_until = state_.started + seen.config.ttl;
     seen.pg = instance_.state();
     seen.running = instance_.running();
     seen.finished = instance_.finished();
@@ -121,6 +132,13 @@ void Agent::Impl::observe() {
     if (seen.cluster && !uncertain_sync_) uncertain_sync_ = seen.cluster->sync.modified;
     seen.sync_uncertain = seen.cluster && seen.cluster->sync.modified.value() != 0 &&
                           seen.cluster->sync.modified == *uncertain_sync_;
+    if (seen.cluster) {
+        const Revision& now = seen.cluster->sync.modified;
+        if (!found_sync_) found_sync_ = now;
+        seen.sync_as_found = now == *found_sync_;
+        std::erase_if(sync_attempts_, [&](const SyncRecord& tried) { return tried.modified != now; });
+        seen.sync_attempts = sync_attempts_;
+    }
     seen.peers = questions_.peers();
     seen.upstream = questions_.upstream();
     seen.following = following();
@@ -130,11 +148,14 @@ void Agent::Impl::observe() {
     state_.store_last_seen = mirror_.last_seen();
     state_.progress = instance_.progress();
     state_.operation_took = instance_.took();
-    state_.failsafe_active = !seen.store_ok && seen.now < seen.failsafe_valid_until;
+    state_.failsafe_active = !seen.store_ok && seen.now < ha::failsafe_until(seen);
     // The confirmation of the members counts until the store has said again who leads.
     bool settled =
         seen.cluster && (lease_.valid_until() > seen.now || (!seen.cluster->unlocked() && lease_.lost()));
-    if (seen.store_ok && settled && seen.failsafe_valid_until != Instant{}) questions_.forget_failsafe();
+    if (seen.store_ok && settled && seen.failsafe_round_until != Instant{}) {
+        questions_.forget_failsafe();
+        lease_.retract();
+    }
 }
 
 void Agent::Impl::note(const ha::Decision& decision) {
@@ -176,8 +197,11 @@ void Agent::Impl::finish_shutdown() {
     revoking_ = true;
     if (state_.paused()) return shutting_down_();
     // The lock and the member record go with the lease.
-    if (state_.seen.pg.control && lease_.holds())
-        publisher_.publish_final_position(state_.seen.pg.control->checkpoint);
+    if (lease_.holds()) {
+        if (state_.seen.pg.control)
+            publisher_.publish_final_position(state_.seen.pg.control->checkpoint);
+        publisher_.leave_failsafe_list();
+    }
     lease_.revoke(scope_.guard([this] { shutting_down_(); }));
 }
 

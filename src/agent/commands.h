@@ -40,7 +40,9 @@ class Commands {
     virtual void reload(Answer answer) = 0;
     virtual void reinitialize(bool force, bool from_leader, Answer answer) = 0;
     // A leader without a store asks whether we still follow it. Gives our position, or the reason why not.
-    virtual Result<Lsn> failsafe(const FailsafeMessage& message) = 0;
+    virtual Result<FailsafeAnswer> failsafe(const FailsafeMessage& message) = 0;
+    // A candidate asks what this member is, and counts on it unless it says that it is bound to a leader.
+    virtual void asked_by_candidate() = 0;
 };
 
 }  // namespace pgherd::agent

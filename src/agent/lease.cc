@@ -235,9 +235,15 @@ void Lease::extend(Instant until) {
     if (until <= std::max(extending_, armed_until_)) return;
     extending_ = until;
     postgres_.arm(until, scope_.guard([this, until](Status confirmed) {
-        if (confirmed) extended_until_ = until;
+        if (confirmed && until == extending_) extended_until_ = until;
         changed_();
     }));
+}
+
+void Lease::retract() {
+    bool extended = std::exchange(extending_, Instant{}) > armed_until_;
+    extended_until_ = Instant{};
+    if (extended && holds() && armed_until_ > clock_.now()) arm(armed_until_);
 }
 
 }  // namespace pgherd::agent

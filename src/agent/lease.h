@@ -40,6 +40,8 @@ class Lease {
     void revoke(Then done);
     // A store outage, and all members have confirmed this leader: the guard shall wait until then.
     void extend(Instant until);
+    // The store has been heard again: the lease alone counts, also for the guard.
+    void retract();
     // … and until when it has said it will.
     Instant extended_until() const { return extended_until_; }
 

@@ -14,6 +14,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr std::string_view kFailsafe = "failsafe";
+
 MemberState member_state(const ha::Observation& seen) {
     if (seen.running) switch (seen.running->operation) {
             case ha::Operation::bootstrap: return MemberState::initdb;
@@ -71,6 +73,7 @@ Member describe_member(const AgentConfig& config, const ha::Observation& seen, c
     member.pending_restart_reason = pg.pending_restart;
     member.scheduled_restart = scheduled;
     member.pause = seen.config.pause;
+    member.failsafe_votes = seen.config.failsafe_mode;
     if (pg.running() && pg.in_recovery) {
         member.xlog_location = pg.position;
         if (pg.timeline.known()) member.timeline = pg.timeline;
@@ -117,6 +120,8 @@ void Publisher::publish(AgentState& state) {
     bool positions_due = now - positions_written_ >= std::min<Duration>(state.seen.config.loop_wait, 10s);
     if (positions_due) positions_written_ = now;
     publish_member(state, positions_due);
+    const auto& leader = state.seen.cluster->leader;
+    if (leader && leader->name != state.config.name) listed_ = false;
     if (!state.leads() || !state.seen.pg.primary()) return;
     if (positions_due) publish_status(state);
     publish_history(state);
@@ -168,7 +173,34 @@ void Publisher::publish_failsafe(const AgentState& state) {
     if (!state.seen.config.failsafe_mode) return;
     std::map<MemberName, std::string> members;
     for (const auto& [name, member] : state.seen.cluster->members) members[name] = member.api_url;
-    put("failsafe", write_failsafe(members));
+    members[state.config.name] = state.published.api_url;
+    const Record* record = mirror_.record(std::string(kFailsafe));
+    std::string text = write_failsafe(members);
+    bool as_written = failsafe_list_certain() && record->value == text;
+    if (mirror_.writing(std::string(kFailsafe)) || as_written) return;
+    Expectation expect = record ? Expectation(IfRevision{record->modified}) : Expectation(IfAbsent{});
+    list_.clear();
+    mirror_.write({std::string(kFailsafe), std::move(expect), text, {}}, 2s,
+                  [this, text](Result<Revision> result) {
+                      if (!result) return;
+                      listed_ = true;
+                      list_ = text;
+                  });
+}
+
+void Publisher::leave_failsafe_list() {
+    std::string key(kFailsafe);
+    const Record* record = mirror_.record(key);
+    if (!record || mirror_.writing(key)) return;
+    auto members = mirror_.view()->failsafe;
+    if (members.erase(self_) == 0) return;
+    listed_ = false;
+    mirror_.write({key, IfRevision{record->modified}, write_failsafe(members), {}}, 2s);
+}
+
+bool Publisher::failsafe_list_certain() const {
+    const Record* record = mirror_.record(std::string(kFailsafe));
+    return listed_ && record && record->value == list_;
 }
 
 }  // namespace pgherd::agent

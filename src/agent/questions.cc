@@ -6,10 +6,15 @@
 
 namespace pgherd::agent {
 
+namespace {
+constexpr std::string_view kAsCandidate = "?candidate=yes";
+}  // namespace
+
 Questions::Questions(Peers& peers, Postgres& postgres, Clock& clock, Log& log, std::function<void()> changed)
     : peers_(peers), postgres_(postgres), clock_(clock), log_(log), changed_(std::move(changed)) {}
 
-void Questions::ask_peers(const ClusterView& view, const std::vector<MemberName>& members, Duration limit) {
+void Questions::ask_peers(const ClusterView& view, const std::vector<MemberName>& members, Duration limit,
+                          bool as_candidate) {
     if (asking()) return;
     round_ = {.asked = clock_.now(), .complete = false, .answers = {}};
     std::uint64_t number = ++round_number_;
@@ -19,7 +24,9 @@ void Questions::ask_peers(const ClusterView& view, const std::vector<MemberName>
         if (!member && listed == view.failsafe.end()) continue;
         round_.answers[name] = {};
         ++outstanding_;
-        peers_.ask(member ? member->api_url : listed->second, clock_.now() + limit,
+        std::string url = member ? member->api_url : listed->second;
+        if (as_candidate) url += kAsCandidate;
+        peers_.ask(url, clock_.now() + limit,
                    scope_.guard([this, number, name](Result<PeerStatus> result) {
                        answered(number, name, std::move(result));
                    }));
@@ -40,55 +47,51 @@ void Questions::answered(std::uint64_t round, const MemberName& member, Result<P
         answer.nofailover = result->nofailover;
         answer.priority = result->failover_priority;
         answer.watchdog_failed = result->watchdog_failed;
+        answer.failsafe_bound = result->failsafe_bound;
+        answer.failsafe_unsure = result->failsafe_unsure;
     } else {
         log_.info("peer-silent",
                   fmt::format("{} does not answer: {}", member.text(), result.error().message));
     }
-    if (--outstanding_ > 0) return;
-    round_.complete = true;
+    round_.complete = --outstanding_ == 0;
     changed_();
 }
 
 void Questions::ask_failsafe(const ClusterView& view, const std::vector<MemberName>& members,
-                             const FailsafeMessage& message, Duration limit, Duration ttl) {
-    if (failsafe_outstanding_ > 0) return;
-    std::uint64_t number = ++failsafe_number_;
-    Instant until = clock_.now() + ttl;
-    failsafe_refused_ = false;
-    failsafe_outstanding_ = members.size();
+                             const FailsafeMessage& message, Duration limit) {
+    Instant until = failsafe_round_until_ = clock_.now() + message.ttl;
     for (const MemberName& name : members) {
         auto url = view.failsafe.find(name);
-        if (url == view.failsafe.end()) {
-            confirmed(number, false, until);
-            continue;
-        }
+        if (url == view.failsafe.end() || !confirming_.insert(name).second) continue;
         peers_.failsafe(url->second, message, clock_.now() + limit,
-                        scope_.guard([this, number, name, until](Result<FailsafeAnswer> result) {
-                            if (!result)
-                                log_.warning("failsafe-refused", name.text() + ": " + result.error().message);
-                            confirmed(number, result.has_value(), until);
+                        scope_.guard([this, outage = failsafe_number_, name,
+                                      until](Result<FailsafeAnswer> result) {
+                            if (outage == failsafe_number_) confirmed(name, until, result);
                         }));
     }
-    if (members.empty()) {
-        failsafe_outstanding_ = 1;
-        confirmed(number, true, until);
-    }
+    if (members.empty()) clock_.post(scope_.guard([this] { changed_(); }));
 }
 
-void Questions::confirmed(std::uint64_t round, bool accepted, Instant until) {
-    if (round != failsafe_number_) return;
-    failsafe_refused_ = failsafe_refused_ || !accepted;
-    if (--failsafe_outstanding_ > 0) return;
-    failsafe_failed_ = failsafe_refused_;
-    if (!failsafe_refused_) confirmed_until_ = until;
-    clock_.post(scope_.guard([this] { changed_(); }));
+void Questions::confirmed(const MemberName& member, Instant until, const Result<FailsafeAnswer>& result) {
+    confirming_.erase(member);
+    if (result) {
+        vetoes_.erase(member);
+        confirmations_[member] = {.until = until, .counts = !result->voted};
+    } else {
+        bool refused = result.error().code == ErrorCode::conflict;
+        log_.warning(refused ? "failsafe-refused" : "failsafe-silent",
+                     member.text() + ": " + result.error().message);
+        if (refused) vetoes_.insert(member);
+    }
+    changed_();
 }
 
 void Questions::forget_failsafe() {
     ++failsafe_number_;
-    failsafe_outstanding_ = 0;
-    failsafe_failed_ = false;
-    confirmed_until_ = Instant{};
+    confirming_.clear();
+    confirmations_.clear();
+    vetoes_.clear();
+    failsafe_round_until_ = Instant{};
 }
 
 void Questions::ask_upstream(const MemberName& member, const Upstream& upstream, Revision leadership,

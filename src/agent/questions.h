@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,16 +24,19 @@ class Questions {
 
     // Asks `members` what they are; answers count as one round, complete when each has answered or failed to
     // by `limit`.
-    void ask_peers(const ClusterView& view, const std::vector<MemberName>& members, Duration limit);
+    // `as_candidate`: what a voter answers then, it keeps to for a while.
+    void ask_peers(const ClusterView& view, const std::vector<MemberName>& members, Duration limit,
+                   bool as_candidate);
     const ha::PeerRound& peers() const { return round_; }
     bool asking() const { return outstanding_ > 0; }
 
-    // Asks `members` to confirm this leader. Accepted by all: confirmed_until() is the start of the round
-    // plus `ttl`.
+    // Asks `members` to confirm this leader. A confirmation counts for `message.ttl` from now.
     void ask_failsafe(const ClusterView& view, const std::vector<MemberName>& members,
-                      const FailsafeMessage& message, Duration limit, Duration ttl);
-    Instant confirmed_until() const { return confirmed_until_; }
-    bool failsafe_failed() const { return failsafe_failed_; }
+                      const FailsafeMessage& message, Duration limit);
+    const std::map<MemberName, ha::Confirmation>& confirmations() const { return confirmations_; }
+    Instant failsafe_round_until() const { return failsafe_round_until_; }
+    // A member has refused, and has not confirmed since.
+    bool failsafe_vetoed() const { return !vetoes_.empty(); }
     void forget_failsafe();
 
     // Asks the server of `member` for its history.
@@ -42,7 +46,7 @@ class Questions {
 
   private:
     void answered(std::uint64_t round, const MemberName& member, Result<PeerStatus> result);
-    void confirmed(std::uint64_t round, bool accepted, Instant until);
+    void confirmed(const MemberName& member, Instant until, const Result<FailsafeAnswer>& result);
 
     Peers& peers_;
     Postgres& postgres_;
@@ -52,11 +56,11 @@ class Questions {
     ha::PeerRound round_;
     std::uint64_t round_number_ = 0;
     std::size_t outstanding_ = 0;
-    std::uint64_t failsafe_number_ = 0;
-    std::size_t failsafe_outstanding_ = 0;
-    bool failsafe_refused_ = false;
-    bool failsafe_failed_ = false;
-    Instant confirmed_until_;
+    std::uint64_t failsafe_number_ = 0;  // of the outage: answers from before the last one are worth nothing
+    std::set<MemberName> confirming_;
+    std::map<MemberName, ha::Confirmation> confirmations_;
+    std::set<MemberName> vetoes_;
+    Instant failsafe_round_until_;
     std::optional<ha::UpstreamAnswer> upstream_;
     bool asking_upstream_ = false;
     Scope scope_;

@@ -9,6 +9,7 @@
 #include "codec/dynamic_config.h"
 #include "codec/json.h"
 #include "codec/records.h"
+#include "ha/failsafe.h"
 
 namespace pgherd::agent {
 
@@ -297,13 +298,29 @@ void Requests::reinitialize(bool force, bool from_leader, Answer answer) {
 // --- failsafe
 // ----------------------------------------------------------------------------------------------------------
 
-Result<Lsn> Requests::failsafe(const FailsafeMessage& message) {
+Result<FailsafeAnswer> Requests::failsafe(const FailsafeMessage& message) {
     if (!state_.seen.config.failsafe_mode) return fail(ErrorCode::invalid, "failsafe mode is off");
     if (state_.leads() || instance_.state().primary())
         return fail(ErrorCode::conflict, "Running as a leader");
+    auto view = mirror_.view();
+    if (view && mirror_.ok() && !view->unlocked() && !view->led_by(message.name) &&
+        view->leader->modified > message.leadership)
+        return fail(ErrorCode::conflict, view->leader->name.text() + " leads");
+    Instant now = clock_.now();
+    // Who counts on an earlier confirmation may do so until its end.
     failsafe_leader_ = message.name;
-    failsafe_leader_until_ = clock_.now() + state_.seen.config.ttl;
-    return instance_.state().position;
+    failsafe_leader_until_ =
+        std::max(failsafe_leader_until_, now + std::max(state_.seen.config.ttl, message.ttl));
+    // A candidate may ask before the next observation.
+    state_.seen.failsafe_leader = failsafe_leader_;
+    state_.seen.failsafe_leader_until = failsafe_leader_until_;
+    bool voted = now < std::max(voted_until_, state_.started + ha::kVoteIsKept);
+    return FailsafeAnswer{instance_.state().position, voted};
+}
+
+void Requests::asked_by_candidate() {
+    if (!state_.bound_in_failsafe() && !state_.unsure_in_failsafe())
+        voted_until_ = clock_.now() + ha::kVoteIsKept;
 }
 
 }  // namespace pgherd::agent

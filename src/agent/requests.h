@@ -41,7 +41,8 @@ class Requests : public Commands {
     void cancel_restart(Answer answer) override;
     void reload(Answer answer) override;
     void reinitialize(bool force, bool from_leader, Answer answer) override;
-    Result<Lsn> failsafe(const FailsafeMessage& message) override;
+    Result<FailsafeAnswer> failsafe(const FailsafeMessage& message) override;
+    void asked_by_candidate() override;
 
     std::optional<MemberName> failsafe_leader() const { return failsafe_leader_; }
     Instant failsafe_leader_until() const { return failsafe_leader_until_; }
@@ -75,6 +76,7 @@ class Requests : public Commands {
     bool clone_from_leader_ = false;
     std::optional<MemberName> failsafe_leader_;
     Instant failsafe_leader_until_;
+    Instant voted_until_;  // a candidate counts on this member
     Scope scope_;
 };
 

@@ -97,6 +97,7 @@ void RestApi::handle(HttpRequest request, Reply reply) {
     const auto& extra = state_.config.restapi.http_extra_headers;
     bool head = request.method == "HEAD" || request.method == "OPTIONS";
     if (head || request.method == "GET") {
+        if (request.path == "/patroni" && request.parameter("candidate")) commands_.asked_by_candidate();
         HttpResponse response = read(state_, request);
         if (head)
             response.body.clear();

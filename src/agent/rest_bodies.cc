@@ -75,7 +75,8 @@ JsonObject as_json(const std::map<std::string, PendingRestartReason>& reasons) {
 void add_cluster_state(JsonObject& body, const AgentState& state) {
     if (state.paused()) body["pause"] = true;
     if (!state.seen.cluster || state.seen.cluster->unlocked()) body["cluster_unlocked"] = true;
-    if (state.failsafe_active) body["failsafe_mode_is_active"] = true;
+    if (state.failsafe_active || state.bound_in_failsafe()) body["failsafe_mode_is_active"] = true;
+    if (state.unsure_in_failsafe() && !state.leads()) body["failsafe_mode_unknown"] = true;
     body["dcs_last_seen"] = epoch_seconds(state.store_last_seen);
 }
 

@@ -216,12 +216,13 @@ void post_reinitialize(WriteCall call) {
 void post_failsafe(WriteCall call) {
     auto message = parse_failsafe_message(call.request.body);
     if (!message) return call.reply(text_answer(400, message.error().message));
-    auto position = call.commands.failsafe(*message);
-    if (!position)
+    auto answer = call.commands.failsafe(*message);
+    if (!answer)
         return call.reply(
-            text_answer(position.error().code == ErrorCode::conflict ? 500 : 502, position.error().message));
+            text_answer(answer.error().code == ErrorCode::conflict ? 500 : 502, answer.error().message));
     HttpResponse accepted = text_answer(200, "Accepted");
-    accepted.headers.emplace_back("lsn", std::to_string(position->value));
+    accepted.headers.emplace_back("lsn", std::to_string(answer->position.value));
+    if (answer->voted) accepted.headers.emplace_back("voted", "yes");
     call.reply(std::move(accepted));
 }
 

@@ -35,6 +35,15 @@ struct AgentState {
     bool leads() const {
         return seen.cluster && seen.cluster->led_by(config.name) && seen.now < seen.lock_valid_until;
     }
+    // What a candidate must know of this member: it has confirmed a leader that may go on without the store, or may
+    // have, before its agent was started.
+    bool bound_in_failsafe() const {
+        return seen.failsafe_leader && *seen.failsafe_leader != config.name &&
+               seen.now < seen.failsafe_leader_until;
+    }
+    bool unsure_in_failsafe() const {
+        return (seen.config.failsafe_mode || !seen.cluster) && seen.now < seen.failsafe_unsure_until;
+    }
     // The leader's lock in a standby cluster makes a standby leader.
     bool standby_cluster() const { return seen.config.standby_cluster.has_value(); }
 };

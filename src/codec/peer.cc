@@ -54,6 +54,8 @@ Result<PeerStatus> parse_peer_status(std::string_view body) {
         status.failover_priority = tags.may_lead() ? tags.failover_priority.value_or(1) : 0;
     }
     section.read("watchdog_failed", status.watchdog_failed);
+    section.read("failsafe_mode_is_active", status.failsafe_bound);
+    section.read("failsafe_mode_unknown", status.failsafe_unsure);
     section.read("pause", status.pause);
     if (auto id = parse_uint(system_id)) status.system_id = *id;
     return status;
@@ -68,6 +70,10 @@ Result<FailsafeMessage> parse_failsafe_message(std::string_view body) {
     section.read("name", name);
     section.read("conn_url", message.conn_url);
     section.read("api_url", message.api_url);
+    section.read("ttl", message.ttl);
+    std::int64_t leadership = 0;
+    section.read("leadership", leadership);
+    message.leadership = Revision(leadership);
     PGHERD_CHECK(mistakes.status());
     for (auto key : {"name", "conn_url", "api_url"})
         if (!section.has(key)) return fail(ErrorCode::invalid, fmt::format("key \"{}\": missing", key));
@@ -87,6 +93,9 @@ std::string write_failsafe_message(const FailsafeMessage& message) {
     object["conn_url"] = message.conn_url;
     object["api_url"] = message.api_url;
     object["slots"] = std::move(slots);
+    if (message.ttl > Duration::zero())
+        object["ttl"] = std::chrono::ceil<std::chrono::seconds>(message.ttl).count();
+    if (message.leadership.value() != 0) object["leadership"] = message.leadership.value();
     return to_text(object);
 }
 

@@ -172,6 +172,7 @@ Result<Member> parse_member(const MemberName& name, std::string_view value) {
     });
     fields.flag("pending_restart", member.pending_restart);
     fields.flag("pause", member.pause);
+    fields.flag("failsafe_votes", member.failsafe_votes);
     fields.take("checkpoint_after_promote", [&](const Json& flag) {
         if (flag.is_bool()) member.checkpoint_after_promote = flag.get_bool();
         return flag.is_bool();
@@ -214,6 +215,7 @@ std::string write_member(const Member& member) {
         object["checkpoint_after_promote"] = *member.checkpoint_after_promote;
     if (member.scheduled_restart) object["scheduled_restart"] = to_json(*member.scheduled_restart);
     if (member.pause) object["pause"] = true;
+    if (member.failsafe_votes) object["failsafe_votes"] = true;
     for (const auto& [key, value] : member.unknown) object[key] = value;
     return to_text(object);
 }

@@ -27,13 +27,14 @@ void derive_lock(Facts& f) {
     f.another_leads = f.store_read && !f.unlocked && !f.lock_recorded;
     if (!f.unlocked && f.store_read) f.leader = f.view.leader->name;
     f.lock_held = f.lock_recorded && !seen.lock_lost && f.now < seen.lock_valid_until;
-    f.failsafe_holds = seen.config.failsafe_mode && !f.another_leads && f.now < seen.failsafe_valid_until;
+    f.failsafe_holds = seen.config.failsafe_mode && !f.another_leads && f.now < failsafe_until(seen);
     f.entitled = f.lock_held || f.failsafe_holds;
     if (f.lock_held) f.entitled_until = seen.lock_valid_until;
-    if (f.failsafe_holds) f.entitled_until = std::max(f.entitled_until, seen.failsafe_valid_until);
+    if (f.failsafe_holds) f.entitled_until = std::max(f.entitled_until, failsafe_until(seen));
     f.stop_at = f.entitled_until - std::min<Duration>(2s, seen.config.ttl / 4);
     f.failsafe_leader_lives =
         seen.failsafe_leader && *seen.failsafe_leader != f.self() && f.now < seen.failsafe_leader_until;
+    f.failsafe_unsure = seen.config.failsafe_mode && f.now < seen.failsafe_unsure_until;
 }
 
 void derive_settings(Facts& f) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ha/failsafe.h"
 #include "ha/observation.h"
 #include "syncrep/syncrep.h"
 
@@ -31,6 +32,7 @@ struct RaceFacts {
     bool in_progress = false;        // a round is under way
     bool recent = false;  // it is complete, and was asked not long ago and since the cluster became unlocked
     bool answered = false;                // so it is, or there is nobody to be asked
+    bool asked_lately = false;            // it is recent, or complete, not old, and the lock is ours
     bool ask_again = false;               // complete, but it is time for a new one
     std::optional<MemberName> primary;    // a reachable peer that runs as a primary
     bool primary_is_newer = false;        // … on a higher timeline than ours
@@ -41,6 +43,7 @@ struct RaceFacts {
     bool lags = false;  // behind what the last leader wrote by more than maximum_lag_on_failover
     bool timeline_too_low = false;
     bool failsafe_forbids = false;  // a leader that we would not know of may go on in failsafe mode
+    bool voters_may_keep_leader = false;  // so may the leader of `sync`, by voters that are not known to be free
     bool stands_back = false;       // has handed over, and the candidate's chance is not over
 };
 
@@ -84,12 +87,13 @@ struct Facts {
     bool unlocked = false;
     bool lock_recorded = false;   // the leader record names this member
     bool lock_held = false;       // … and its local deadline has not passed
-    bool failsafe_holds = false;  // every member confirmed this leader while the store is silent
+    bool failsafe_holds = false;  // enough members confirmed this leader while the store is silent
     bool entitled = false;        // may run a primary: one of the two
     Instant entitled_until;
     bool another_leads = false;
     MemberName leader;                   // empty: none
     bool failsafe_leader_lives = false;  // another leader said so, while the store is silent
+    bool failsafe_unsure = false;        // another may have, before this agent was started
     Instant stop_at;                     // an orderly stop must begin then
 
     // --- settings

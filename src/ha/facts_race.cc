@@ -41,6 +41,7 @@ void judge_round(Facts& f) {
     race.in_progress = asked && !round.complete;
     bool recent = asked && round.complete && f.now - round.asked <= kRoundIsFresh;
     race.recent = recent && f.memory.unlocked_since && round.asked >= *f.memory.unlocked_since;
+    race.asked_lately = recent && (race.recent || f.lock_recorded);
     race.answered = race.others.empty() || race.recent;
     race.ask_again = !race.in_progress && !race.others.empty() && f.now - round.asked >= kAskAgain;
     f.failover_known = race.others.empty() || recent;
@@ -68,19 +69,45 @@ void compare_with(Facts& f, const MemberName& name, const PeerAnswer& answer) {
         race.preferred = name;
 }
 
-// A leader without the store asks the members of its list to confirm it, and is one of them. Its record in
-// the store has ended with its lease: who has one and is no primary in it, or says so when asked, does not
-// lead.
+// A leader's record in the store has ended with its lease: who has one and is no primary in it, or says so when
+// asked, does not lead.
+bool may_lead_unseen(const Facts& f, const MemberName& name) {
+    if (name.empty() || name == f.self()) return false;
+    const Member* member = f.view.member(name);
+    auto answer = f.seen.peers.answers.find(name);
+    bool says_no = f.race.asked_lately && answer != f.seen.peers.answers.end() && answer->second.reachable &&
+                   answer->second.in_recovery;
+    return !says_no && (!member || member->role == Role::primary);
+}
+
+// Who is in the list knows of a leader that goes on without the store, unless its agent was started since.
 void judge_failsafe(Facts& f) {
     const auto& list = f.view.failsafe;
-    if (!f.seen.config.failsafe_mode || list.empty() || list.contains(f.self())) return;
-    for (const auto& [name, url] : list) {
-        const Member* member = f.view.member(name);
-        auto answer = f.seen.peers.answers.find(name);
-        bool says_so = f.race.recent && answer != f.seen.peers.answers.end() && answer->second.reachable &&
-                       answer->second.in_recovery;
-        if (!says_so && (!member || member->role == Role::primary)) f.race.failsafe_forbids = true;
+    bool knows = list.contains(f.self()) && !f.failsafe_unsure;
+    if (!f.seen.config.failsafe_mode || list.empty() || knows) return;
+    for (const auto& [name, url] : list)
+        if (may_lead_unseen(f, name)) f.race.failsafe_forbids = true;
+}
+
+// The voters that the leader of the record may not count on: a candidate needs more than `quorum` of them, whatever
+// its position is (failsafe.h).
+void count_free_voters(Facts& f) {
+    const SyncRecord& sync = f.view.sync;
+    const PeerRound& round = f.seen.peers;
+    bool listed = f.view.failsafe.contains(sync.leader);
+    if (!listed || !confirmations_needed(sync) || !may_lead_unseen(f, sync.leader)) return;
+    bool answers_hold = round.asked != Instant{} && f.now - round.asked <= kVoteHolds;
+    int free = 0;
+    bool bound = f.failsafe_leader_lives;
+    for (const MemberName& name : sync.standbys) {
+        if (name == f.self()) free += !f.failsafe_leader_lives && !f.failsafe_unsure;
+        auto found = round.answers.find(name);
+        if (!answers_hold || found == round.answers.end() || name == f.self()) continue;
+        const PeerAnswer& answer = found->second;
+        free += answer.reachable && !answer.failsafe_bound && !answer.failsafe_unsure;
+        bound = bound || answer.failsafe_bound;
     }
+    f.race.voters_may_keep_leader = (f.seen.config.failsafe_mode || bound) && free <= sync.quorum;
 }
 
 bool by_quorum(const Facts& f) {
@@ -137,6 +164,7 @@ void derive_race(Facts& f) {
     judge_round(f);
     judge_self(f);
     judge_failsafe(f);
+    count_free_voters(f);
     for (const auto& [name, answer] : f.seen.peers.answers)
         if (f.race.recent && name != f.self()) compare_with(f, name, answer);
     count_votes(f);

@@ -58,6 +58,14 @@ struct PeerAnswer {
     bool nofailover = false;
     int priority = 1;
     bool watchdog_failed = false;
+    bool failsafe_bound = false;   // it has confirmed a leader that may go on without the store …
+    bool failsafe_unsure = false;  // … or may have, before its agent was started
+};
+
+// A member's word that it follows this leader, which has lost the store.
+struct Confirmation {
+    Instant until;       // from the sending of the question
+    bool counts = true;  // as a voter's: no candidate counts on this member
 };
 
 // A round of questions to the other members: asked together, complete when each has answered or its deadline
@@ -116,10 +124,19 @@ struct Observation {
     Revision lock_picture;   // the picture of the store on which this lock was won; 0: unknown
 
     // --- failsafe mode
-    Instant failsafe_valid_until;               // leader: all members confirmed it during a store outage
-    std::optional<MemberName> failsafe_leader;  // replica: a leader that asked us for confirmation …
+    // leader: who has confirmed it during a store outage (failsafe.h)
+    std::map<MemberName, Confirmation> confirmations;
+    // … and who, as last published, asks the voters for leave before it leads
+    std::map<MemberName, bool> asks_voters;
+    bool failsafe_vetoed = false;  // a member has said that there is another leader
+    Instant failsafe_round_until;  // until when the last round's confirmations count
+    Instant failsafe_guarded_until;  // until when the guard has agreed to wait on the strength of them
+    bool failsafe_listed = false;        // whatever list the store has is ours, and so names us
+    bool failsafe_list_certain = false;  // … and is the one that we see
+    // replica
+    std::optional<MemberName> failsafe_leader;  // a leader that asked us for confirmation …
     Instant failsafe_leader_until;              // … and until when we believe in it
-    bool failsafe_round_failed = false;         // leader: the last round was not accepted by every member
+    Instant failsafe_unsure_until;  // until then an earlier life of this agent may have confirmed somebody
 
     // --- PostgreSQL here
     PostgresState pg;
@@ -131,6 +148,9 @@ struct Observation {
     bool watchdog_usable = true;  // false: the guard has refused to enforce a lock here, not long ago
     bool sync_uncertain =
         false;  // a write of `sync` has an unknown outcome, and the record is as it was before
+    // Writes of `sync` that are not answered, or whose outcome is unknown: the record may be one of these instead.
+    std::vector<SyncRecord> sync_attempts;
+    bool sync_as_found = false;  // … or of an earlier life of this agent: it is as this one has found it
     std::optional<Lsn> sync_noted_lsn;  // WAL position when synchronous_standby_names last took effect
 
     // --- the others

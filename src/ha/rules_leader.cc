@@ -133,6 +133,21 @@ constexpr Rule kPromotion[] = {
     {"lease-too-short-to-promote", "The lease ends too soon for a promotion: wait for its renewal.",
      "DESIGN 3.7 (6)", false, [](const Facts& f) { return f.lock_held && f.now >= f.stop_at; }, keep_lock},
 
+    {"not-beside-a-failsafe-leader",
+     "This member has the lock, but has confirmed a leader that goes on without the store, or too few voters have "
+     "said lately that they have not: ask them, or give the lock back.",
+     "DESIGN 3.4", true,
+     [](const Facts& f) {
+         return f.failsafe_leader_lives || f.race.failsafe_forbids || f.race.voters_may_keep_leader;
+     },
+     [](const Facts& f, Decision& d) {
+         bool heard = f.race.asked_lately || f.race.others.empty();
+         if (f.failsafe_leader_lives || f.race.failsafe_forbids || heard) return release_lock(f, d);
+         keep_lock(f, d);
+         if (!f.race.in_progress) act(d, AskPeers{f.race.others});
+     },
+     "failsafe-leader-lives,failsafe-forbids,voters-may-keep-the-last-leader"},
+
     {"synchronous-set-before-promotion",
      "Take over the synchronous set first, so that no other member of the old one can be promoted beside "
      "this one.",
@@ -164,8 +179,9 @@ bool leads(const Facts& f) {
 
 constexpr Rule kDuties[] = {
     {"failsafe-round",
-     "The store is silent and half of the lease is gone: ask every member to confirm this leader.",
-     "Patroni 4.10", false,
+     "The store is silent and half of the lease is gone: ask every member to confirm this leader. It goes on while "
+     "n - quorum of the voters in `sync` do, or, without such a record, all members.",
+     "Patroni 4.10, DESIGN 3.4", false,
      [](const Facts& f) {
          bool due = !f.memory.failsafe_asked || f.now - *f.memory.failsafe_asked >= kAskAgain;
          return !f.seen.store_ok && f.primary && f.entitled && f.seen.config.failsafe_mode && due &&

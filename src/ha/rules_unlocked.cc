@@ -51,7 +51,8 @@ constexpr Rule kRace[] = {
 
     {"failsafe-leader-lives", "A leader that lost the store told us that it goes on: do not race.",
      "Patroni 4.10", true, [](const Facts& f) { return !f.primary && f.failsafe_leader_lives; },
-     [](const Facts& f, Decision& d) { wake_at(d, f.seen.failsafe_leader_until); }},
+     [](const Facts& f, Decision& d) { wake_at(d, f.seen.failsafe_leader_until); },
+     "not-beside-a-failsafe-leader"},
 
     {"promotion-failed-recently", "A promotion failed here less than ttl ago: leave the lock to others.",
      "Patroni 4.6 H1", false,
@@ -67,9 +68,10 @@ constexpr Rule kRace[] = {
      "Patroni 4.6 H7", false, [](const Facts& f) { return !f.seen.watchdog_usable; }, stay_out},
 
     {"failsafe-forbids",
-     "This member is not in the last leader's failsafe list, and a member of that list, which may lead on "
-     "without the store, has not been heard.",
-     "Patroni 4.6 H8", true, [](const Facts& f) { return f.race.failsafe_forbids; }, stay_out_for_now},
+     "This member is not in the last leader's failsafe list, or its agent may have forgotten whom it confirmed, "
+     "and a member of that list, which may lead on without the store, has not been heard.",
+     "Patroni 4.6 H8", true, [](const Facts& f) { return f.race.failsafe_forbids; }, stay_out_for_now,
+     "not-beside-a-failsafe-leader"},
 
     {"stands-back-after-handover", "This member has handed over: the candidate goes first for a while.",
      "Patroni 4.8", false, [](const Facts& f) { return f.race.stands_back; },
@@ -119,6 +121,19 @@ constexpr Rule kRace[] = {
     {"preferred-peer-goes-first", "Another member has as much WAL and a higher priority.", "Patroni 4.6 H15",
      false, [](const Facts& f) { return f.race.preferred && !f.request.wants_me; },
      [](const Facts& f, Decision& d) { stay_out_because(f, d, *f.race.preferred, "has a higher priority"); }},
+
+    {"voters-may-keep-the-last-leader",
+     "Too few voters have said that they have not confirmed the last leader, which may lead on without the store: "
+     "also an operator's wish waits, until failsafe_mode is switched off.",
+     "DESIGN 3.4", true, [](const Facts& f) { return f.race.voters_may_keep_leader; },
+     [](const Facts& f, Decision& d) {
+         say(d, "not taking the lock: {} may lead on without the store, by the word of members that {}",
+             f.view.sync.leader.text(),
+             f.request.wants_me ? "have not been heard (failsafe_mode off overrides this)"
+                                : "have not been heard");
+         stay_out_for_now(f, d);
+     },
+     "not-beside-a-failsafe-leader"},
 
     {"too-few-votes", "Quorum commit, and too few voters are reachable to know every acknowledged commit.",
      "Patroni 4.6 H16", true, [](const Facts& f) { return !f.race.votes_suffice; }, stay_out_for_now},

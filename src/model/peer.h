@@ -7,6 +7,7 @@
 
 #include "base/lsn.h"
 #include "base/strong.h"
+#include "base/time.h"
 #include "model/member.h"
 
 namespace pgherd {
@@ -20,6 +21,8 @@ struct PeerStatus {
     bool nofailover = false;
     int failover_priority = 1;
     bool watchdog_failed = false;
+    bool failsafe_bound = false;   // it has confirmed a leader that lost the store, and that still counts
+    bool failsafe_unsure = false;  // it was started so recently that it may have, and not know
     bool pause = false;
     std::optional<std::uint64_t> system_id;
 };
@@ -30,9 +33,13 @@ struct FailsafeMessage {
     std::string conn_url;
     std::string api_url;
     std::map<std::string, Lsn> slots;
+    // Not in Patroni's message:
+    Duration ttl{};       // for how long a confirmation is to bind; 0: it does not say
+    Revision leadership;  // of its leader record
 };
 struct FailsafeAnswer {
-    Lsn position;  // header `lsn`, 0 if missing
+    Lsn position;        // header `lsn`, 0 if missing
+    bool voted = false;  // header `voted` (pgherd's own): a candidate may count on this member already
 };
 
 }  // namespace pgherd

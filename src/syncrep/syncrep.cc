@@ -173,8 +173,11 @@ Step next_step(const Input& input) {
         case SynchronousMode::quorum: step = Quorum{input}.next(); break;
     }
     // What this record allows, one that comes late may forbid: a confirmed swap first, on which the late one
-    // fails.
-    if (std::holds_alternative<SetNames>(step) && input.record_uncertain) return SwapRecord{*input.record};
+    // fails. In failsafe mode the record also says whose word keeps this leader.
+    bool counts_on_it = std::holds_alternative<SetNames>(step) ||
+                        (input.config->failsafe_mode && !input.record->standbys.empty());
+    if (input.record_uncertain && counts_on_it && !std::holds_alternative<SwapRecord>(step))
+        return SwapRecord{*input.record};
     return step;
 }
 

@@ -79,6 +79,20 @@ TEST(RestBodies, FlagsAppearOnlyWhenTheyAreSet) {
         R"({"schedule":"2026-03-01T13:00:00+00:00","role":"replica","postgres_version":"15.3","restart_pending":true})");
 }
 
+TEST(RestBodies, AMemberThatHasConfirmedALeaderSaysSo) {
+    AgentState state = replica();
+    state.seen.now = kNow;
+    EXPECT_FALSE(Api(state).json("/patroni").contains("failsafe_mode_is_active"));
+    state.seen.failsafe_leader = MemberName("c1");
+    state.seen.failsafe_leader_until = kNow + std::chrono::seconds(5);
+    EXPECT_EQ(Api(state).json("/patroni")["failsafe_mode_is_active"], true);
+    state.seen.now = state.seen.failsafe_leader_until;
+    EXPECT_FALSE(Api(state).json("/patroni").contains("failsafe_mode_is_active"));
+    state.seen.config.failsafe_mode = true;
+    state.seen.failsafe_unsure_until = state.seen.now + std::chrono::seconds(1);
+    EXPECT_EQ(Api(state).json("/patroni")["failsafe_mode_unknown"], true) << "its agent may have forgotten";
+}
+
 TEST(RestBodies, ClusterListsMembersWithTheirLag) {
     JsonObject body = Api(primary()).json("/cluster");
     ASSERT_EQ(body["members"].as_array().size(), 3u);

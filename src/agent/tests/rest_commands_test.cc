@@ -141,6 +141,12 @@ TEST(RestCommands, ALeaderRefusesAnotherOneInFailsafeMode) {
     api.commands.failsafe_answer = fail(ErrorCode::invalid, "failsafe mode is off");
     EXPECT_EQ(api.ask("POST", "/failsafe", message).status, 502);
     EXPECT_EQ(api.ask("POST", "/failsafe", "{").status, 400);
+    FailsafeAnswer voted{Lsn{4711}, true};
+    api.commands.failsafe_answer = voted;
+    HttpResponse response = api.ask("POST", "/failsafe", message);
+    EXPECT_EQ(response.status, 200);
+    ASSERT_EQ(response.headers.size(), 2u);
+    EXPECT_EQ(response.headers[1], (std::pair<std::string, std::string>("voted", "yes")));
 }
 
 }  // namespace

@@ -96,7 +96,7 @@ class NotedCommands : public Commands {
     std::optional<FailoverRequest> handover;
     std::optional<RestartRequest> restarted;
     CommandAnswer next{200, "done"};
-    Result<Lsn> failsafe_answer = Lsn{4711};
+    Result<FailsafeAnswer> failsafe_answer = FailsafeAnswer{Lsn{4711}};
 
     void patch_config(JsonObject patch, Answer answer) override { note("patch " + to_text(patch), answer); }
     void put_config(JsonObject document, Answer answer) override { note("put " + to_text(document), answer); }
@@ -115,10 +115,11 @@ class NotedCommands : public Commands {
         note(std::string("reinitialize") + (force ? " force" : "") + (from_leader ? " from_leader" : ""),
              answer);
     }
-    Result<Lsn> failsafe(const FailsafeMessage& message) override {
+    Result<FailsafeAnswer> failsafe(const FailsafeMessage& message) override {
         calls.push_back("failsafe " + message.name.text());
         return failsafe_answer;
     }
+    void asked_by_candidate() override { calls.push_back("asked by a candidate"); }
 
   private:
     void note(std::string call, Answer& answer) {

@@ -39,6 +39,12 @@ TEST(PeerStatus, SaysWhetherThePeerMayLead) {
     EXPECT_EQ(peer.failover_priority, 0);
 }
 
+TEST(PeerStatus, SaysWhetherThePeerHasConfirmedALeader) {
+    EXPECT_FALSE(parse_peer_status(R"({"xlog":{}})").value().failsafe_bound);
+    EXPECT_TRUE(parse_peer_status(R"({"xlog":{},"failsafe_mode_is_active":true})").value().failsafe_bound);
+    EXPECT_TRUE(parse_peer_status(R"({"xlog":{},"failsafe_mode_unknown":true})").value().failsafe_unsure);
+}
+
 TEST(PeerStatus, CountsAsUnreachableWithoutAPosition) {
     EXPECT_EQ(parse_peer_status(R"({"state":"starting","role":"replica"})").error().code,
               ErrorCode::unavailable);
@@ -52,6 +58,9 @@ TEST(FailsafeMessage, ReadsWhatItWrites) {
         R"({"name":"a","conn_url":"postgres://a:5432/postgres","api_url":"http://a:8008/patroni","slots":{"b":17}})";
     EXPECT_EQ(write_failsafe_message(parse_failsafe_message(text).value()), text);
     EXPECT_TRUE(parse_failsafe_message(R"({"name":"a","conn_url":"x","api_url":"y"})"));
+    text = R"({"name":"a","conn_url":"x","api_url":"y","slots":{},"ttl":30,"leadership":17})";
+    EXPECT_EQ(write_failsafe_message(parse_failsafe_message(text).value()), text);
+    EXPECT_EQ(parse_failsafe_message(text)->leadership, Revision(17));
 }
 
 TEST(FailsafeMessage, NeedsNameAndUrls) {

@@ -50,7 +50,7 @@ struct Judge {
         return world.view.led_by(seen.self.name) && !seen.lock_lost && seen.now < seen.lock_valid_until;
     }
     bool entitled() const {
-        return lock_held() || (seen.config.failsafe_mode && seen.now < seen.failsafe_valid_until);
+        return lock_held() || (seen.config.failsafe_mode && seen.now < failsafe_until(seen));
     }
     bool round_ok() const {
         return seen.peers.complete && decision.memory.unlocked_since &&

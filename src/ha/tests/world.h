@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "ha/decision.h"
+#include "ha/failsafe.h"
 
 namespace pgherd::ha::testing {
 
@@ -24,6 +25,7 @@ struct World {
     World();
     Observation observation() const {
         Observation result = seen;
+        for (const auto& [name, member] : view.members) result.asks_voters[name] = member.failsafe_votes;
         if (!never_read) result.cluster = std::make_shared<ClusterView>(view);
         return result;
     }
@@ -39,6 +41,7 @@ inline void add_member(ClusterView& view, const char* name, Role role) {
     member.name = MemberName(name);
     member.state = MemberState::running;
     member.role = role;
+    member.failsafe_votes = true;
     view.members[member.name] = member;
 }
 
@@ -52,6 +55,7 @@ inline World::World() {
     seen.now = at(100);
     seen.wall = WallTime(std::chrono::seconds(1000));
     seen.store_ok = true;
+    seen.failsafe_listed = seen.failsafe_list_certain = true;
     seen.pg.data = DataDirectory::valid;
     seen.pg.timeline = Timeline{1};
     seen.pg.position = Lsn{0x1000};
@@ -188,6 +192,7 @@ inline void set_member(World& w, std::vector<std::string> words) {
            {"nostream", [&](auto&) { m.tags.nostream = true; }},
            {"replicatefrom", [&](auto& v) { m.tags.replicatefrom = MemberName(v); }},
            {"stopped", [&](auto&) { m.state = MemberState::stopped; }},
+           {"patroni", [&](auto&) { m.failsafe_votes = false; }},
            {"replica", [&](auto&) { m.role = Role::replica; }},
            {"no_checkpoint", [&](auto&) { m.checkpoint_after_promote = false; }}})
         .apply(words);
@@ -224,7 +229,21 @@ inline void set_failsafe(World& w, const std::vector<std::string>& words) {
             [&](auto& v) {
                 for (auto& name : names(v)) w.view.failsafe[name] = "url";
             }},
-           {"until", [&](auto& v) { w.seen.failsafe_valid_until = instant(v); }},
+           {"until",  // of every member's confirmation
+            [&](auto& v) {
+                w.seen.failsafe_guarded_until = w.seen.failsafe_round_until = instant(v);
+                for (const auto& [name, url] : w.view.failsafe) w.seen.confirmations[name] = {instant(v)};
+            }},
+           {"confirmed",
+            [&](auto& v) {
+                w.seen.failsafe_guarded_until = at(1000);
+                w.seen.failsafe_round_until = at(125);
+                for (auto& name : names(v)) w.seen.confirmations[name] = {at(125)};
+            }},
+           {"voted", [&](auto& v) { w.seen.confirmations[MemberName(v)] = {at(125), false}; }},
+           {"vetoed", [&](auto&) { w.seen.failsafe_vetoed = true; }},
+           {"list_uncertain", [&](auto&) { w.seen.failsafe_list_certain = false; }},
+           {"unsure_until", [&](auto& v) { w.seen.failsafe_unsure_until = instant(v); }},
            {"leader", [&](auto& v) { w.seen.failsafe_leader = MemberName(v); }},
            {"leader_until", [&](auto& v) { w.seen.failsafe_leader_until = instant(v); }}})
         .apply(words);
@@ -247,6 +266,14 @@ inline void set_sync(World& w, const std::vector<std::string>& words) {
     Words({{"leader", [&](auto& v) { sync.leader = MemberName(v); }},
            {"standbys", [&](auto& v) { sync.standbys = names(v); }},
            {"quorum", [&](auto& v) { sync.quorum = std::stoi(v); }},
+           {"uncertain", [&](auto&) { w.seen.sync_uncertain = true; }},
+           {"as_found", [&](auto&) { w.seen.sync_as_found = true; }},
+           {"tried",  // a record with these standbys, otherwise the same
+            [&](auto& v) {
+                w.seen.sync_uncertain = true;
+                w.seen.sync_attempts.push_back(sync);
+                w.seen.sync_attempts.back().standbys = names(v);
+            }},
            {"noted", [&](auto& v) { w.seen.sync_noted_lsn = lsn(v); }}})
         .apply(words);
 }
@@ -360,6 +387,8 @@ inline void set_answer(World& w, std::vector<std::string> words) {
            {"down", [&](auto&) { answer.position = {}; }},
            {"nofailover", [&](auto&) { answer.nofailover = true; }},
            {"watchdog_failed", [&](auto&) { answer.watchdog_failed = true; }},
+           {"bound", [&](auto&) { answer.failsafe_bound = true; }},
+           {"unsure", [&](auto&) { answer.failsafe_unsure = true; }},
            {"priority", [&](auto& v) { answer.priority = std::stoi(v); }}})
         .apply(words);
     w.seen.peers.answers[name] = answer;
