@@ -99,8 +99,9 @@ def kill_container(pg, name):
 
 def test_the_primarys_pod_is_deleted(pg, harm):
     with harm("pod deleted") as fault:
+        old = uid(pg, fault.leader)
         pg.kubectl("delete", "pod", fault.leader, "--wait=false")
-        pg.wait_other_leader(fault.leader)
+        wait_for("another pod", lambda: uid(pg, fault.leader) != old, 200)
     fault.expect(gap=5)
 
 
