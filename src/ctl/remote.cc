@@ -10,6 +10,7 @@
 #include "eventloop/loop.h"
 #include "http/client.h"
 #include "store_etcd/store_etcd.h"
+#include "store_kube/store_kube.h"
 #include "store_sqlite/store_sqlite.h"
 
 namespace pgherd::ctl {
@@ -32,7 +33,7 @@ Result<T> wait_for(EventLoop& loop, Duration patience, Start start) {
 }
 
 Result<std::unique_ptr<Store>> open_store(EventLoop& loop, const StoreConfig& config,
-                                          const std::string& prefix) {
+                                          const std::string& prefix, const std::string& scope) {
     switch (config.kind) {
         case StoreKind::sqlite:
             // Opening would create it.
@@ -41,11 +42,9 @@ Result<std::unique_ptr<Store>> open_store(EventLoop& loop, const StoreConfig& co
                             fmt::format("no cluster: the store {} does not exist", config.path));
             return open_sqlite_store(loop, config.path);
         case StoreKind::etcd: return open_etcd_store(loop, config, prefix);
-        case StoreKind::kubernetes: break;
+        case StoreKind::kubernetes: return open_kube_store(loop, config.kubernetes, scope, MemberName());
     }
-    return fail(
-        ErrorCode::invalid,
-        "ctl cannot read a cluster out of Kubernetes objects yet; use kubectl or the members' REST API");
+    return fail(ErrorCode::invalid, "no store is configured");
 }
 
 HttpClientOptions client_options(const CtlConfig& rest) {
@@ -107,7 +106,9 @@ class ConnectedRemote final : public Remote {
 
 // Names of the clusters below the namespace: what stands before the first "/" of a key.
 Result<std::set<std::string>> scopes(EventLoop& loop, const Location& location) {
-    PGHERD_TRY(auto store, open_store(loop, location.store, "/" + location.namespace_ + "/"));
+    if (location.store.kind == StoreKind::kubernetes)
+        return find_kube_clusters(loop, location.store.kubernetes, kStorePatience);
+    PGHERD_TRY(auto store, open_store(loop, location.store, "/" + location.namespace_ + "/", ""));
     auto snapshot = wait_for<SnapshotPtr>(
         loop, kStorePatience, [&](Instant deadline, auto done) { store->load(deadline, std::move(done)); });
     if (!snapshot) return std::unexpected(with_context(snapshot.error(), "cannot look for clusters"));
@@ -161,7 +162,7 @@ Result<std::unique_ptr<Remote>> connect(Location& location) {
     auto owned_loop = std::make_unique<EventLoop>();
     EventLoop& loop = *owned_loop;
     PGHERD_CHECK(choose_scope(loop, location));
-    PGHERD_TRY(auto store, open_store(loop, location.store, location.key_prefix()));
+    PGHERD_TRY(auto store, open_store(loop, location.store, location.key_prefix(), location.scope));
     std::unique_ptr<Remote> remote =
         std::make_unique<ConnectedRemote>(std::move(owned_loop), std::move(store), location.rest);
     PGHERD_CHECK(require_records(loop, location, *remote));
