@@ -4,6 +4,7 @@ Members are asked directly, at their pods' addresses, so that an answer does not
 import base64
 import json
 import os
+import re
 import subprocess
 import urllib.error
 import urllib.request
@@ -130,9 +131,19 @@ class Pg:
         return f"host={self.service(role)} user=postgres password={self.password()} dbname=postgres"
 
     def writer(self):
-        """`pgherd writes` through the Service of the primary, from outside of every node."""
+        """`pgherd writes` through the Service of the primary, from outside of every node; it has begun to write."""
         self.writers += 1
-        return Writer(self.kube, self.dsn(), self.folder, self.writers).start()
+        writer = Writer(self.kube, self.dsn(), self.folder, self.writers).start()
+
+        def has_written():
+            with open(writer.log_file) as log:
+                return re.search(r" [1-9]\d* acknowledged", log.read())
+        try:
+            wait_for("acknowledged writes through the Service", has_written, 30, hint=self.story)
+        except BaseException:
+            writer.kill()
+            raise
+        return writer
 
     def psql(self, statement, role="primary"):
         """From outside of every node, through a Service."""

@@ -88,12 +88,12 @@ def test_our_patronictl_in_a_pod(pg):
 def test_patronis_own_patronictl_lists_and_switches_over(pg, tmp_path):
     config = tmp_path / "patronictl.yaml"
     config.write_text(json.dumps({
-        "scope": pg.name, "kubernetes": {"namespace": pg.namespace, "labels": {}, "scope_label": "cluster-name"},
+        "scope": pg.name, "kubernetes": {"namespace": pg.namespace, "context": "pgherd-test", "labels": {}, "scope_label": "cluster-name"},
         "ctl": {"authentication": {"username": "pgherd", "password": pg.secret("restapi-password")}}}))
 
     def patronictl(*words):
         done = subprocess.run(pg.kube.command([*patroni.patronictl(), "-c", str(config), *words]), capture_output=True, text=True,
-                              env={**os.environ, "KUBECONFIG": pg.kube.kubeconfig}, timeout=90)
+                              env={**os.environ, "KUBECONFIG": pg.kube.pki.path("admin.kubeconfig")}, timeout=90)
         print(done.stdout, done.stderr)
         assert done.returncode == 0
         return done.stdout

@@ -1,9 +1,10 @@
-"""The Kubernetes API as the testbed itself needs it: JSON in and out over one kept connection, by client certificate.
+"""The Kubernetes API as the testbed itself needs it: JSON in and out over a kept connection for each thread, by client certificate.
 
 It does not watch; the testbed asks again. Starting kubectl for each question would cost a tenth of a second of a core."""
 import http.client
 import json
 import ssl
+import threading
 
 
 class ApiError(OSError):
@@ -17,7 +18,15 @@ class Api:
         self.host, self.port, self.timeout = host, port, timeout
         self.tls = ssl.create_default_context(cafile=pki.path("ca.crt"))
         self.tls.load_cert_chain(pki.path("admin.crt"), pki.path("admin.key"))
-        self.connection = None
+        self.own = threading.local()
+
+    @property
+    def connection(self):
+        return getattr(self.own, "connection", None)
+
+    @connection.setter
+    def connection(self, value):
+        self.own.connection = value
 
     def call(self, method, path, body=None, content_type="application/json"):
         """Raises OSError when there is no answer, ApiError when it is a refusal."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from . import binaries, cache, images, provisioner, say
 from .control_plane import ControlPlane, route_services, wait_account
 from .daemons import Daemons
-from .network import MOST_NODES, Bridge, Cabled
+from .network import API_SERVICE, MOST_NODES, Bridge, Cabled
 from .node import Node
 from .pki import Pki
 from .waiting import wait_for
@@ -98,6 +99,7 @@ class Cluster:
         if nodes:
             self.apply(os.path.join(HERE, "manifests", "dns.yaml"))
             wait_for("CoreDNS on each node", self._dns_is_ready, 90, hint=lambda: f"({self.daemons.logs})")
+        wait_for("Services outside of the nodes", self._services_are_routed, 90, hint=lambda: f"({self.daemons.log('outside-proxy')})")
         say(f"ready: {nodes} nodes with DNS and storage")
         return self
 
@@ -120,6 +122,12 @@ class Cluster:
     def _dns_is_ready(self):
         status = self.api.get("/apis/apps/v1/namespaces/kube-system/daemonsets/coredns")["status"]
         return status.get("numberReady", 0) == len(self.nodes)
+
+    def _services_are_routed(self):
+        def connect():
+            socket.create_connection((API_SERVICE, 443), timeout=0.5).close()
+            return True
+        return self.call(connect)
 
     def stop(self):
         """Ends everything by pid and removes what is in the kernel and on the disk, logs included."""
