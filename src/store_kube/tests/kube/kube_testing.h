@@ -133,7 +133,7 @@ class KubeServer {
                 "--advertise-address=127.0.0.1", fmt::format("--secure-port={}", port_),
                 "--tls-cert-file=" + dir_.file("server.crt"), "--tls-private-key-file=" + dir_.file("server.key"),
                 "--client-ca-file=" + dir_.file("ca.crt"), "--service-account-issuer=https://kubernetes.default.svc",
-                "--service-account-key-file=" + dir_.file("server.key"),
+                "--service-account-key-file=" + dir_.file("server.pub"),
                 "--service-account-signing-key-file=" + dir_.file("server.key"),
                 "--service-cluster-ip-range=10.79.0.0/16", "--authorization-mode=RBAC",
                 "--disable-admission-plugins=ServiceAccount", "--allow-privileged=true", "--profiling=false",
@@ -188,7 +188,7 @@ class KubeServer {
                 return ready.has_value();
             },
             kKubeLimit))
-            << "the API server does not come up, see " << dir_.file("server.log");
+            << "the API server does not come up: " << last_lines("server.log") << last_lines("etcd.log");
     }
     void new_namespace(EventLoop& loop, const std::string& name) const {
         const auto made = request(loop, "POST", "/api/v1/namespaces",
@@ -230,6 +230,7 @@ class KubeServer {
         for (const char* key : {"ca", "server", "client"})
             openssl({"genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out",
                      dir_.file(std::string(key) + ".key")});
+        openssl({"pkey", "-in", dir_.file("server.key"), "-pubout", "-out", dir_.file("server.pub")});
         openssl({"req", "-x509", "-new", "-key", dir_.file("ca.key"), "-subj", "/CN=ca", "-days", "30", "-out",
                  dir_.file("ca.crt")});
         for (const auto& [name, subject] : {std::pair{"server", "/CN=server"}, {"client", "/O=system:masters/CN=admin"}}) {
@@ -239,6 +240,10 @@ class KubeServer {
                      dir_.file("ca.key"), "-CAcreateserial", "-days", "30", "-extfile", base + ".ext", "-out",
                      base + ".crt"});
         }
+    }
+    std::string last_lines(const std::string& log) const {
+        const std::string text = content(dir_.file(log));
+        return log + ":\n" + text.substr(text.size() - std::min<std::size_t>(text.size(), 1500)) + "\n";
     }
     static std::string content(const std::string& path) {
         std::ifstream file(path, std::ios::binary);
