@@ -160,13 +160,13 @@ asio::awaitable<Result<JsonObject>> Api::call(Request request, Instant deadline)
         Result<HttpClientResponse> response = co_await attempt(request, until);
         Duration pause = progress.pause;
         if (!response) {
-            if (on_answer) on_answer(false);
+            if (on_answer) on_answer(false, now);
             progress.note(response.error());
             refresh_credentials(response.error().code == ErrorCode::denied);
             if (response.error().code == ErrorCode::invalid) co_return std::unexpected(response.error());
             leave(server);
         } else if (response->status / 100 == 2) {
-            if (on_answer) on_answer(true);
+            if (on_answer) on_answer(true, now);
             Result<JsonObject> body = parse_json_object(response->body);
             if (body) co_return body;
             progress.note({ErrorCode::unavailable, "cannot understand the Kubernetes API: " + body.error().message,
@@ -174,7 +174,7 @@ asio::awaitable<Result<JsonObject>> Api::call(Request request, Instant deadline)
         } else {
             const Error error = refusal(request, *response);
             const bool works = error.code != ErrorCode::unavailable;
-            if (on_answer && response->status != 429) on_answer(works);
+            if (on_answer && response->status != 429) on_answer(works, now);
             progress.note(error);
             const bool new_token = response->status == 401 && !std::exchange(progress.credentials_renewed, true);
             if (new_token) {

@@ -48,8 +48,8 @@ class Api {
     const std::string& name_space() const { return access_.namespace_; }
     std::string describe() const;
 
-    // After each attempt: whether the API did its work.
-    std::function<void(bool)> on_answer;
+    // After each attempt: whether the API did its work, and when it was asked.
+    std::function<void(bool, Instant)> on_answer;
 
   private:
     struct Progress;

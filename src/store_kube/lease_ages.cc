@@ -1,6 +1,7 @@
 #include "store_kube/lease_ages.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pgherd::kube {
 
@@ -28,11 +29,18 @@ std::string LeaseAges::sign(LeaseId lease) const {
     return found == leases_.end() ? std::string() : found->second.sign;
 }
 
+void LeaseAges::silent(Instant asked) {
+    if (!silent_since_) silent_since_ = std::max(asked, last_answer_);
+}
+
 void LeaseAges::answered(Instant now) {
-    if (silent_ && last_answer_)
-        for (auto& [lease, age] : leases_) age.since = std::min(now, age.since + (now - *last_answer_));
-    silent_ = false;
     last_answer_ = now;
+    if (!silent_since_) return;
+    const Duration silence = now - *std::exchange(silent_since_, std::nullopt);
+    for (auto& [lease, age] : leases_) {
+        age.since = std::min(now, age.since + silence);
+        if (silence >= age.ttl / 4) age.since = std::max(age.since, now - age.ttl / 2);
+    }
 }
 
 std::optional<std::pair<LeaseId, Instant>> LeaseAges::next() const {

@@ -4,7 +4,8 @@
 // counts on its own clock: a lease has ended when nothing of it has changed for its time to live, counted
 // from when the observer saw the change. The holder counts from before it sent the change, so it is never the
 // later one. Time in which the API did not answer this observer does not count: nobody could renew then, and
-// an outage of the control plane ends no lease.
+// an outage of the control plane ends no lease. After one, each lease has at least half its time left, since
+// holder and observer need not notice at the same moment that it is over.
 #pragma once
 
 #include <map>
@@ -30,10 +31,10 @@ class LeaseAges {
     // The sign that was last seen; empty when the lease is not known.
     std::string sign(LeaseId lease) const;
 
-    // The API has answered, or has not.
+    // The API has answered, or has not to what it was asked then.
     void answered(Instant now);
-    void silent() { silent_ = true; }
-    bool is_silent() const { return silent_; }
+    void silent(Instant asked);
+    bool is_silent() const { return silent_since_.has_value(); }
 
     // The lease that ends first, and when.
     std::optional<std::pair<LeaseId, Instant>> next() const;
@@ -45,8 +46,8 @@ class LeaseAges {
         Instant since;
     };
     std::map<LeaseId, Age> leases_;
-    std::optional<Instant> last_answer_;
-    bool silent_ = false;
+    Instant last_answer_;
+    std::optional<Instant> silent_since_;
 };
 
 }  // namespace pgherd::kube

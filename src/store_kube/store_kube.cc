@@ -83,7 +83,7 @@ KubeStore::KubeStore(EventLoop& loop, const KubernetesConfig& config, Access acc
       writer_(loop, api_, layout_, knowledge_),
       leases_(loop, writer_, knowledge_, layout_, config_, self_),
       watches_(loop, api_, writer_, leases_, knowledge_, layout_) {
-    api_.on_answer = [this](bool works) { watches_.answered(works); };
+    api_.on_answer = [this](bool works, Instant asked) { watches_.answered(works, asked); };
     leases_.on_written = [this](std::int64_t version) { watches_.expect(leases_.kind(), version); };
     leases_.on_lock = [this](Draft& draft, const Known* base, const std::string& leader) {
         route(draft, base, leader);

@@ -123,14 +123,14 @@ void Watches::stop() {
 }
 
 void Watches::listed(Kind kind, ObjectList list) {
-    answered(true);
+    ages_.answered(loop_.clock().now());
     picture_.replace(kind, std::move(list));
     note_leases(kind);
     plan_report();
 }
 
 void Watches::happened(Kind kind, const Event& event) {
-    answered(true);
+    ages_.answered(loop_.clock().now());
     picture_.apply(kind, event);
     const auto lease = kind == leases_.kind() ? layout_.lease_of(event.object.name) : std::nullopt;
     if (lease && event.type == Event::Type::deleted) {
@@ -155,11 +155,11 @@ void Watches::expect(Kind kind, std::int64_t version) {
     if (index(kind) < streams_.size()) streams_[index(kind)]->expect(version);
 }
 
-void Watches::answered(bool works) {
+void Watches::answered(bool works, Instant asked) {
     if (works)
         ages_.answered(loop_.clock().now());
     else
-        ages_.silent();
+        ages_.silent(asked);
 }
 
 // --- leases that end ---------------------------------------------------------------------------------------

@@ -31,8 +31,8 @@ class Watches {
     void show(Kind kind, const Object& object);
     // This version exists: a watch that does not show it soon is frozen.
     void expect(Kind kind, std::int64_t version);
-    // The API has done its work, or has not.
-    void answered(bool works);
+    // The API has done its work, or has not, when it was asked then.
+    void answered(bool works, Instant asked);
 
     // Takes the records of a lease away; of all that have ended when none is named.
     asio::awaitable<void> clear_records(std::vector<Place> places, Instant deadline);

@@ -153,6 +153,64 @@ TEST(AgentConfig, KeepsTheKeyOrderAndNullsOfTheFile) {
     EXPECT_EQ(config.store.kind, StoreKind::kubernetes);
 }
 
+TEST(AgentConfig, ReadsPatronisKubernetesSection) {
+    auto config = parse(R"(scope: c1
+name: a
+postgresql: {data_dir: d}
+kubernetes:
+  namespace: pg
+  labels: {application: spilo}
+  scope_label: cluster
+  role_label: spilo-role
+  leader_label_value: master
+  follower_label_value: standby
+  standby_leader_label_value: standby-leader
+  tmp_role_label: tmp
+  bootstrap_labels: {making: yes}
+  use_endpoints: true
+  pod_ip: 10.0.0.1
+  ports: [{port: 5432, name: postgresql}, {port: 6432, protocol: TCP}]
+  bypass_api_service: true
+  retriable_http_codes: '500, 503'
+  hosts: [10.0.0.1:6443]
+  context: kind
+)");
+    const KubernetesConfig& kubernetes = config.store.kubernetes;
+    EXPECT_EQ(kubernetes.namespace_, "pg");
+    EXPECT_EQ(kubernetes.labels, (std::map<std::string, std::string>{{"application", "spilo"}}));
+    EXPECT_EQ(kubernetes.scope_label, "cluster");
+    EXPECT_EQ(kubernetes.role_label, "spilo-role");
+    EXPECT_EQ(kubernetes.leader_label_value, "master");
+    EXPECT_EQ(kubernetes.follower_label_value, "standby");
+    EXPECT_EQ(kubernetes.standby_leader_label_value, "standby-leader");
+    EXPECT_EQ(kubernetes.tmp_role_label, "tmp");
+    EXPECT_TRUE(kubernetes.bootstrap_labels.contains("making"));
+    EXPECT_TRUE(kubernetes.use_endpoints);
+    EXPECT_FALSE(kubernetes.leases);
+    EXPECT_EQ(kubernetes.ports, (std::vector<KubernetesPort>{{"postgresql", 5432, ""}, {"", 6432, "TCP"}}));
+    EXPECT_TRUE(kubernetes.bypass_api_service);
+    EXPECT_EQ(kubernetes.retriable_http_codes, (std::vector<int>{500, 503}));
+    EXPECT_EQ(kubernetes.hosts, std::vector<std::string>{"https://10.0.0.1:6443"});
+    EXPECT_EQ(kubernetes.context, "kind");
+}
+
+TEST(AgentConfig, ReadsKubernetesFromVariables) {
+    auto config = parse("scope: c1\nname: a\npostgresql: {data_dir: d}\n",
+                        {{"PATRONI_KUBERNETES_NAMESPACE", "pg"},
+                         {"PATRONI_KUBERNETES_POD_IP", "10.0.0.1"},
+                         {"PATRONI_KUBERNETES_LABELS", "{application: pgherd}"},
+                         {"PATRONI_KUBERNETES_USE_ENDPOINTS", "true"},
+                         {"PATRONI_KUBERNETES_PORTS", "[{port: 5433}]"},
+                         {"PATRONI_KUBERNETES_LEASES", "on"}});
+    EXPECT_EQ(config.store.kind, StoreKind::kubernetes);
+    EXPECT_EQ(config.store.kubernetes.namespace_, "pg");
+    EXPECT_EQ(config.store.kubernetes.pod_ip, "10.0.0.1");
+    EXPECT_EQ(config.store.kubernetes.labels.at("application"), "pgherd");
+    EXPECT_TRUE(config.store.kubernetes.use_endpoints);
+    EXPECT_TRUE(config.store.kubernetes.leases);
+    EXPECT_EQ(config.store.kubernetes.ports.front().port, 5433);
+}
+
 TEST(AgentConfig, ReadsEveryFormOfEtcdHosts) {
     auto endpoints = [](const std::string& etcd, const Environment& environment = {}) {
         return parse("scope: c1\nname: a\npostgresql: {data_dir: d}\n" + etcd, environment).store.endpoints;

@@ -40,13 +40,33 @@ TEST(LeaseAges, TimeWithoutAnAnswerDoesNotCount) {
     LeaseAges ages;
     ages.answered(at(100s));
     ages.saw(kLease, "1", 10s, at(100s));
-    ages.answered(at(104s));
-    ages.silent();
+    ages.silent(at(102s));
+    ages.silent(at(200s));
     EXPECT_TRUE(ages.is_silent());
-    ages.answered(at(404s));
-    EXPECT_EQ(ages.next()->second, at(410s)) << "6 s are left, as when the API fell silent";
+    ages.answered(at(402s));
+    EXPECT_EQ(ages.next()->second, at(410s)) << "8 s are left, as when the API fell silent";
     ages.answered(at(405s));
     EXPECT_EQ(ages.next()->second, at(410s));
+}
+
+TEST(LeaseAges, AfterAnOutageHalfTheTimeIsLeft) {
+    LeaseAges ages;
+    ages.saw(kLease, "1", 10s, at(100s));
+    ages.silent(at(109s));
+    ages.answered(at(300s));
+    EXPECT_EQ(ages.next()->second, at(305s));
+}
+
+TEST(LeaseAges, AServerThatFailsNowAndThenKeepsNothingAlive) {
+    LeaseAges ages;
+    ages.saw(kLease, "1", 10s, at(0s));
+    Duration time{};
+    while (time < 9s) {
+        time += 500ms;
+        ages.silent(at(time));  // refused, and at once answered by another
+        ages.answered(at(time + 10ms));
+    }
+    EXPECT_LE(ages.next()->second, at(10s + 18 * 10ms));
 }
 
 // Two observers, of which one sees everything later and counts on a clock with another beginning: the holder,

@@ -308,8 +308,10 @@ class Proxy {
         for (const auto& link : links_) link->close();
         links_.clear();
     }
-    // Nothing gets through any more, and nobody is told.
-    bool frozen = false;
+    // Nothing gets through the present connections any more, and nobody is told.
+    void freeze() {
+        for (const auto& link : links_) link->frozen = true;
+    }
     // The next write reaches the server and its answer gets lost; plain HTTP only. After it, nothing gets
     // through for so long.
     bool lose_next_answer = false;
@@ -325,6 +327,7 @@ class Proxy {
         std::array<char, 16384> up{};
         std::array<char, 16384> down{};
         bool lose = false;
+        bool frozen = false;
         void close() {
             boost::system::error_code ignored;
             client.close(ignored);
@@ -355,7 +358,7 @@ class Proxy {
         from.async_read_some(
             boost::asio::buffer(buffer), [this, link, &from, &to, &buffer, up](auto error, std::size_t size) {
                 if (error || (!up && link->lose)) return link->close();
-                if (frozen) return;
+                if (link->frozen) return;
                 const std::string_view text(buffer.data(), size);
                 if (up && lose_next_answer && (text.starts_with("POST") || text.starts_with("PATCH"))) {
                     lose_next_answer = false;
