@@ -264,7 +264,7 @@ void Daemon::stop_services() {
     for (const std::string& name : services_->all_running())
         budget = std::max(budget, services_->find(name)->machine.started_with()->effective_kill_delay());
     if (!change) return finish_shut_down();
-    stop_change_ = *change;
+    stop_change_ = change;
     const auto services = static_cast<Duration::rep>(books_.changes.find(*change)->tasks.size());
     stop_timer_ =
         clock().call_at(clock().now() + budget * std::max<Duration::rep>(services, 1) + kStopReserve,

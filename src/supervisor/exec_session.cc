@@ -80,10 +80,7 @@ void ExecSession::attach(ExecSocket which, std::unique_ptr<WebSocket> socket) {
         return;
     }
     place(which).socket = std::move(socket);
-    if (which == ExecSocket::control)
-        spawn([](std::shared_ptr<ExecSession> self) -> asio::awaitable<void> {
-            co_await self->obey(self->place(ExecSocket::control).socket);
-        }(shared_from_this()));
+    if (which == ExecSocket::control) begin_to_obey();
     changed_.notify();
 }
 
@@ -179,7 +176,16 @@ Status ExecSession::launch() {
     outputs_open_ = error_ ? 2 : 1;
     spawn(carry(self, output_, stdio));
     if (error_) spawn(carry(self, error_, place(ExecSocket::stderr_only).socket));
+    begin_to_obey();
     return {};
+}
+
+// Not before the command runs: a signal that comes early waits for it in the socket.
+void ExecSession::begin_to_obey() {
+    if (pid_ == 0 || !place(ExecSocket::control).socket) return;
+    spawn([](std::shared_ptr<ExecSession> self) -> asio::awaitable<void> {
+        co_await self->obey(self->place(ExecSocket::control).socket);
+    }(shared_from_this()));
 }
 
 asio::awaitable<void> ExecSession::wait_for_end() {
@@ -297,7 +303,7 @@ void ExecSession::command(std::string_view text) {
     if (details == nullptr || !details->is_object()) return;
     if (what->get_string() == "signal") {
         const Json* name = details->get_object().if_contains("name");
-        if (name == nullptr || !name->is_string() || pid_ == 0) return;
+        if (name == nullptr || !name->is_string()) return;
         if (const auto number = signal_number(name->get_string())) (void)processes_.signal(pid_, *number);
     } else if (what->get_string() == "resize" && terminal_ >= 0) {
         const int columns = size_field(details->get_object(), "width");

@@ -78,6 +78,7 @@ class ExecSession : public std::enable_shared_from_this<ExecSession> {
     boost::asio::awaitable<void> pump_input(std::shared_ptr<WebSocket> socket);
     boost::asio::awaitable<void> pump_output(std::shared_ptr<Stream> from, std::shared_ptr<WebSocket> socket);
     boost::asio::awaitable<void> obey(std::shared_ptr<WebSocket> socket);
+    void begin_to_obey();
     void command(std::string_view text);
     void spawn(boost::asio::awaitable<void> work);
     Place& place(ExecSocket which) { return places_[static_cast<std::size_t>(which)]; }

@@ -120,7 +120,6 @@ bool LogHub::Core::take_some(Services::value_type& entry, LogWriterPipe& writer,
 }
 
 void LogHub::Core::end(Services::value_type& entry, const std::shared_ptr<LogWriterPipe>& writer) {
-    const auto keep = writer;
     bool any = false;
     writer->lines.finish([&](std::string_view line) {
         append(entry, line, loop.clock().wall());
@@ -130,7 +129,7 @@ void LogHub::Core::end(Services::value_type& entry, const std::shared_ptr<LogWri
     boost::system::error_code ignored;
     writer->stream.close(ignored);
     writer->drain.reset();
-    entry.second.writers.remove(keep);
+    entry.second.writers.remove(writer);
 }
 
 void LogHub::Core::append(Services::value_type& entry, std::string_view text, WallTime now) {

@@ -209,6 +209,17 @@ TEST_F(ExecSessionTest, PassesSignalsOnAndIgnoresNonsense) {
     EXPECT_TRUE(wait_for([&] { return stdio.received == "ready\ngot it\n"; }));
 }
 
+TEST_F(ExecSessionTest, KeepsASignalThatComesBeforeTheCommandRuns) {
+    start("sleep 1000", {});
+    Client control, stdio;
+    connect(control, "/control");
+    send(control, R"({"command":"signal","signal":{"name":"SIGTERM"}})", true);
+    loop_.run_until([] { return false; }, std::chrono::milliseconds(20));
+    connect(stdio, "/stdio");
+    EXPECT_TRUE(finished());
+    EXPECT_EQ(end_->code, 128 + SIGTERM);
+}
+
 TEST_F(ExecSessionTest, GivesATerminalItsSizeAndItsInput) {
     start("stty size; read x; echo got $x; stty size; cat; echo over",
           {.terminal = true, .interactive = true, .width = 100, .height = 40});
