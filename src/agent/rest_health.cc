@@ -67,7 +67,7 @@ Health look(const AgentState& state, const HttpRequest& request) {
         health.primary = role == Role::primary;
         health.standby_leader = role == Role::standby_leader;
         health.leader = health.primary || health.standby_leader;
-    } else if (state.leads()) {
+    } else if (state.serves_as_leader()) {
         health.leader = true;
         health.primary = !state.standby_cluster();
         health.standby_leader =
@@ -156,7 +156,7 @@ int liveness_status(const AgentState& state) {
 }
 
 int readiness_status(const AgentState& state, const HttpRequest& request) {
-    if (state.leads()) return kYes;
+    if (state.serves_as_leader()) return kYes;
     const PostgresState& pg = state.seen.pg;
     if (!answers(state) || state.published.replication_state != "streaming") return kNo;
     bool can_measure = (state.seen.store_ok && state.seen.cluster) ||

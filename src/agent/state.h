@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ha/decision.h"
+#include "ha/failsafe.h"
 #include "ha/observation.h"
 #include "model/agent_config.h"
 #include "model/cluster.h"
@@ -34,6 +35,13 @@ struct AgentState {
     // The lock is ours and its local deadline has not passed.
     bool leads() const {
         return seen.cluster && seen.cluster->led_by(config.name) && seen.now < seen.lock_valid_until;
+    }
+    // … or members keep it in the lead while the store is away: for clients that is the same.
+    bool serves_as_leader() const {
+        bool kept = seen.config.failsafe_mode && seen.cluster && seen.pg.primary() &&
+                    (seen.cluster->unlocked() || seen.cluster->led_by(config.name)) &&
+                    seen.now < ha::failsafe_until(seen);
+        return leads() || kept;
     }
     // What a candidate must know of this member: it has confirmed a leader that may go on without the store, or may
     // have, before its agent was started.

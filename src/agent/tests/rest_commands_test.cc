@@ -149,5 +149,13 @@ TEST(RestCommands, ALeaderRefusesAnotherOneInFailsafeMode) {
     EXPECT_EQ(response.headers[1], (std::pair<std::string, std::string>("voted", "yes")));
 }
 
+TEST(RestCommands, ACandidateIsToldApartFromOthersWhoAsk) {
+    Api api(replica());
+    api.json("/patroni");
+    EXPECT_TRUE(api.commands.calls.empty());
+    api.json("/patroni?candidate=yes");
+    EXPECT_EQ(api.commands.calls, std::vector<std::string>{"asked by a candidate"});
+}
+
 }  // namespace
 }  // namespace pgherd::agent

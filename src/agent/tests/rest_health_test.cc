@@ -152,6 +152,28 @@ TEST(RestHealth, ReadinessWithoutAStoreNeedsWordFromTheLeader) {
     EXPECT_EQ(api.status("/readiness"), 200) << "failsafe mode is active";
 }
 
+TEST(RestHealth, ALeaderThatMembersKeepWithoutTheStoreServesAsBefore) {
+    Api api(primary());
+    ha::Observation& seen = api.state.seen;
+    seen.self.name = MemberName("c1");
+    seen.store_ok = false;
+    seen.lock_valid_until = kNow - std::chrono::seconds(1);
+    EXPECT_EQ(api.status("/primary"), 503);
+    EXPECT_EQ(api.status("/readiness"), 503);
+    ClusterView view = three_members();
+    for (const char* name : {"c1", "c2"}) view.failsafe[MemberName(name)] = "http://10.0.0.1:8008/patroni";
+    show(api.state, view);
+    seen.config.failsafe_mode = seen.failsafe_list_certain = true;
+    seen.confirmations[MemberName("c2")] = {.until = kNow + std::chrono::seconds(5)};
+    seen.failsafe_round_until = seen.failsafe_guarded_until = kNow + std::chrono::seconds(5);
+    EXPECT_EQ(api.status("/primary"), 200);
+    EXPECT_EQ(api.status("/leader"), 200);
+    EXPECT_EQ(api.status("/readiness"), 200);
+    EXPECT_EQ(api.status("/replica"), 503);
+    seen.failsafe_vetoed = true;
+    EXPECT_EQ(api.status("/primary"), 503);
+}
+
 TEST(RestHealth, HeadAndOptionsAnswerWithTheStatusAlone) {
     Api api(primary());
     api.state.config.restapi.http_extra_headers["X-Site"] = "north";
