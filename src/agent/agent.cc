@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr Duration kTick = 1s;  // how often everything is looked at again, even if nothing happens
+constexpr Duration kLeave = 2s;  // how long a leader that has ended waits for its successor
 }  // namespace
 
 Agent::Impl::Impl(AgentConfig config, Ports ports, std::move_only_function<void(std::string)> on_exit,
@@ -66,6 +67,7 @@ void Agent::Impl::tick() {
 void Agent::Impl::step() {
     apply_config();
     observe();
+    if (revoking_) return take_leave();
     if (!instance_.observed()) {
         lease_.tick(false);
         return schedule(std::nullopt);
@@ -182,7 +184,6 @@ void Agent::Impl::shutdown(Then done) {
 }
 
 void Agent::Impl::finish_shutdown() {
-    if (revoking_) return;
     if (instance_.state().postmaster != Postmaster::stopped && !state_.paused()) {
         if (instance_.running() || std::exchange(stop_begun_, true)) return;
         bool primary = instance_.state().primary();
@@ -197,12 +198,29 @@ void Agent::Impl::finish_shutdown() {
     revoking_ = true;
     if (state_.paused()) return shutting_down_();
     // The lock and the member record go with the lease.
-    if (lease_.holds()) {
+    led_until_the_end_ = lease_.holds();
+    if (led_until_the_end_) {
         if (state_.seen.pg.control)
             publisher_.publish_final_position(state_.seen.pg.control->checkpoint);
         publisher_.leave_failsafe_list();
     }
-    lease_.revoke(scope_.guard([this] { shutting_down_(); }));
+    lease_.revoke(scope_.guard([this] {
+        leave_by_ = ports_.clock.now() + kLeave;
+        changed();
+    }));
+}
+
+// Candidates ask the last leader before they take over. One that answers is soon believed; of one that is gone
+// they have to wait for the time limit, as its host may be gone, too.
+void Agent::Impl::take_leave() {
+    if (!leave_by_ || !shutting_down_) return;
+    const auto& view = state_.seen.cluster;
+    bool others = view && std::ranges::any_of(view->members, [&](const auto& entry) {
+                      return entry.first != state_.config.name && entry.second.tags.may_lead();
+                  });
+    bool succeeded = view && !view->unlocked() && !view->led_by(state_.config.name);
+    if (led_until_the_end_ && others && !succeeded && state_.seen.now < *leave_by_) return schedule(*leave_by_);
+    std::exchange(shutting_down_, nullptr)();
 }
 
 void Agent::Impl::reload(AgentConfig config) {

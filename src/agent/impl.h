@@ -55,6 +55,7 @@ class Agent::Impl {
     void maintain();
     void sync_slots();
     void finish_shutdown();
+    void take_leave();
     void notify_role();
     Upstream upstream(const MemberName& member) const;
     std::optional<MemberName> following() const;
@@ -85,6 +86,8 @@ class Agent::Impl {
     Then shutting_down_;
     bool stop_begun_ = false;
     bool revoking_ = false;
+    bool led_until_the_end_ = false;
+    std::optional<Instant> leave_by_;  // the lease has ended; when the agent does at the latest
     Scope scope_;
 };
 

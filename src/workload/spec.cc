@@ -16,9 +16,9 @@ ClusterSpec local_cluster_defaults() {
 
 ClusterSpec spread_cluster_defaults() {
     ClusterSpec cluster = local_cluster_defaults();
-    cluster.dynamic_config["ttl"] = 10;
+    cluster.dynamic_config["ttl"] = 8;
     cluster.dynamic_config["loop_wait"] = 2;
-    cluster.dynamic_config["retry_timeout"] = 3;
+    cluster.dynamic_config["retry_timeout"] = 2;
     cluster.dynamic_config["synchronous_mode"] = "quorum";
     cluster.dynamic_config["failsafe_mode"] = true;
     return cluster;

@@ -112,7 +112,7 @@ def test_the_primarys_pod_is_deleted(pg, harm):
 def test_the_primarys_container_is_killed(pg, harm):
     with harm("pod killed") as fault:
         kill_container(pg, fault.leader)
-    fault.expect(gap=10)
+    fault.expect(gap=30)
 
 
 def test_a_replicas_container_is_killed(pg, harm):
@@ -155,7 +155,7 @@ def test_the_primarys_node_loses_power(pg, kube, harm):
         time.sleep(3)  # the survivors alone
         node.start()
         fault.over()
-    fault.expect(gap=10)
+    fault.expect(gap=30)
 
 
 @pytest.mark.parametrize("how", ["cut", "cut_in", "cut_out"])
