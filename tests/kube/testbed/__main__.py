@@ -111,8 +111,11 @@ def parse(words):
 
 
 def main():
+    # For ./dev.
     if sys.argv[1:] == ["is-built"]:
         sys.exit(0 if binaries.are_built() else 1)
+    if sys.argv[1:] == ["programs"]:
+        return print(binaries.ensure().bin)
     options = argparse.Namespace(state=STATE) if sys.argv[1:] and sys.argv[1] in PASSED_ON else parse(sys.argv[1:])
     if os.geteuid() != 0:
         sys.exit("namespaces and nodes need root: sudo ./dev kube …")
