@@ -65,7 +65,7 @@ asio::awaitable<Result<LeaseId>> Leases::grant(Duration ttl, Instant deadline) {
         made.error().certainty = Certainty::not_done;
         co_return std::unexpected(std::move(made).error());
     }
-    own_[lease] = {ttl, sent + ttl};
+    own_[lease] = {ttl, sent + ttl, {}};
     if (on_written) on_written(made->version);
     co_return lease;
 }
@@ -88,7 +88,9 @@ asio::awaitable<Result<Duration>> Leases::keep(LeaseId lease, Instant deadline) 
             co_return std::unexpected(std::move(lock).error());
         }
     }
-    own_[lease] = {ttl, sent + ttl};
+    Own& own = own_[lease];
+    own.ttl = ttl;
+    own.until = sent + ttl;
     co_return ttl;
 }
 
@@ -108,6 +110,10 @@ AnnotationChanges Leases::lock_annotations(const Known* base, const std::string&
     return changes;
 }
 
+void Leases::wrote_lock(LeaseId lease, const std::string& leader) {
+    for (auto& [each, own] : own_) own.leads = each == lease ? leader : std::string();
+}
+
 // Only if the lock is known to hang on this lease. Who has taken it meanwhile has ended the lease.
 asio::awaitable<Status> Leases::renew_lock(LeaseId lease, Instant deadline) {
     const auto lock = [](const Known* known) -> const Item* {
@@ -117,15 +123,19 @@ asio::awaitable<Status> Leases::renew_lock(LeaseId lease, Instant deadline) {
     };
     const KnownPtr known = knowledge_.latest(Kind::main, layout_.leader_object());
     const Item* held = lock(known.get());
+    const auto taken = [] { return fail(ErrorCode::not_found, "the leader's lock was taken by another member"); };
+    const auto own = own_.find(lease);
+    if (held && own != own_.end() && !own->second.leads.empty() &&
+        (held->foreign_lease || held->record.value != own->second.leads))
+        co_return taken();
     if (!held || held->record.lease != lease || held->foreign_lease) co_return Status{};
     const std::string leader = held->record.value;
-    auto judge = [this, lock, lease, leader](const Known* base, bool,
+    auto judge = [this, lock, lease, leader, taken](const Known* base, bool,
                                              const std::string& write) -> asio::awaitable<Result<std::optional<Draft>>> {
         const Item* item = lock(base);
         if (!item || (item->record.lease != lease && item->record.value == leader && !item->foreign_lease))
             co_return std::nullopt;
-        if (item->record.lease != lease)
-            co_return fail(ErrorCode::not_found, "the leader's lock was taken by another member");
+        if (item->record.lease != lease) co_return taken();
         Draft draft;
         draft.annotations =
             change_of(&base->object, base->reading, nullptr, lock_annotations(base, leader, lease), write);

@@ -32,6 +32,8 @@ class Leases {
     // Does not ask for what this client has kept itself and may still count on.
     asio::awaitable<Result<bool>> lives(LeaseId lease, Instant deadline);
     void ended(LeaseId lease) { own_.erase(lease); }
+    // This client has written the lock: for `leader`, or for nobody.
+    void wrote_lock(LeaseId lease, const std::string& leader);
     bool own(LeaseId lease) const { return own_.contains(lease); }
 
     // The leader's annotations for Patroni, as of now.
@@ -49,6 +51,7 @@ class Leases {
     struct Own {
         Duration ttl;
         Instant until;
+        std::string leads;  // whose lock hangs on it, as this client wrote it
     };
     asio::awaitable<Status> renew_lock(LeaseId lease, Instant deadline);
     JsonObject spec(Duration ttl, bool is_new) const;

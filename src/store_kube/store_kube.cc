@@ -221,7 +221,7 @@ Revision KubeStore::revision_of(Kind kind, const KnownPtr& known) {
         watches_.expect(Kind::main, version.value());
         return version;
     }
-    if (!watches_.active() || watches_.picture().revision() == Revision()) return version;
+    if (!watches_.showing()) return version;
     return std::min(version, watches_.picture().revision());
 }
 
@@ -240,6 +240,7 @@ asio::awaitable<Result<Revision>> KubeStore::write(Swap swap, Instant deadline) 
     auto changed = co_await writer_.change(*kind, object, judged, deadline);
     if (!changed) co_return std::unexpected(std::move(changed).error());
     const Revision revision = revision_of(*kind, *changed);
+    if (swap.key == "leader") leases_.wrote_lock(swap.lease, swap.value.value_or(""));
     // An object without its only record is of no use.
     if (!swap.value && *changed && *kind == Kind::main && layout_.own_object(swap.key))
         co_await writer_.erase(*kind, object, (*changed)->object.uid, (*changed)->object.version,

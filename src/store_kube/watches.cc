@@ -146,7 +146,7 @@ void Watches::happened(Kind kind, const Event& event) {
 }
 
 void Watches::show(Kind kind, const Object& object) {
-    if (!active() || !picture_.complete()) return;
+    if (!showing()) return;
     picture_.apply(kind, {Event::Type::changed, object});
     report();
 }
@@ -322,9 +322,13 @@ void Watches::plan_report() {
     }));
 }
 
-void Watches::report() {
+bool Watches::showing() const {
     const bool good = std::ranges::all_of(streams_, [](const auto& stream) { return stream->good(); });
-    if (!active() || !good || !picture_.complete()) return;
+    return active() && good && picture_.complete();
+}
+
+void Watches::report() {
+    if (!showing()) return;
     const std::weak_ptr<Watches*> alive = self_;
     const SnapshotPtr snapshot = picture_.snapshot();
     plan_tidy();

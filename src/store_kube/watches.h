@@ -26,6 +26,8 @@ class Watches {
 
     std::unique_ptr<Watch> add(Store::Seen seen);
     bool active() const { return !seers_.empty(); }
+    // Somebody watches, and nothing is interrupted.
+    bool showing() const;
     const Picture& picture() const { return picture_; }
     // Takes in an object that a call has shown, before the watch does, and reports it.
     void show(Kind kind, const Object& object);

@@ -10,6 +10,10 @@ namespace pgherd::kube {
 
 namespace {
 
+// A crowd of writers of one object.
+constexpr int kQuickRounds = 8;
+constexpr Duration kRoundPause = std::chrono::milliseconds(20);
+
 // The endpoints controller deletes Endpoints without a Service when it starts, except what was a lock.
 const std::string kKeptEndpoints = "control-plane.alpha.kubernetes.io/leader";
 
@@ -93,6 +97,8 @@ asio::awaitable<Status> Writer::erase(Kind kind, std::string object, std::string
 
 asio::awaitable<Result<Object>> Writer::create(Kind kind, const JsonObject& body, Instant deadline) {
     auto answer = co_await api_.call({"POST", collection(kind), to_text(body), Repeat::never}, deadline);
+    // The namespace does not exist.
+    if (!answer && answer.error().code == ErrorCode::not_found) answer.error().code = ErrorCode::invalid;
     if (!answer) co_return std::unexpected(std::move(answer).error());
     co_return parse_object(*answer);
 }
@@ -132,7 +138,9 @@ asio::awaitable<Result<KnownPtr>> Writer::change(Kind kind, std::string object, 
     };
     std::optional<Lost> lost;
     KnownPtr base = knowledge_.latest(kind, object);
-    for (bool fresh = false, stale = !base;;) {
+    int rounds = 0;
+    for (bool fresh = false, stale = !base;; ++rounds) {
+        if (rounds > kQuickRounds) co_await api_.sleep_until(loop_.clock().now() + kRoundPause);
         if (stale) {
             auto got = co_await get(kind, object, deadline);
             if (!got) co_return std::unexpected(lost ? lost->error : std::move(got).error());

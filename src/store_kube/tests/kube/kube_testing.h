@@ -34,6 +34,16 @@ namespace pgherd {
 
 inline constexpr Duration kKubeLimit = std::chrono::seconds(30);
 
+// For a condition that itself runs the loop, or that no event of the loop announces.
+inline bool poll(EventLoop& loop, const std::function<bool()>& condition, Duration limit) {
+    const Instant end = loop.clock().now() + limit;
+    while (!condition()) {
+        if (loop.clock().now() > end) return false;
+        loop.run_until([] { return false; }, std::chrono::milliseconds(20));
+    }
+    return true;
+}
+
 inline std::string kube_program(const std::string& name) {
     const char* folder = std::getenv("PGHERD_KUBE_BIN");
     if (!folder || !std::filesystem::exists(std::string(folder) + "/" + name)) {
@@ -181,13 +191,8 @@ class KubeServer {
     }
     // It needs some seconds to come up.
     void wait(EventLoop& loop) const {
-        ASSERT_TRUE(loop.run_until(
-            [&] {
-                auto ready = request(loop, "GET", "/api/v1/namespaces/default");
-                if (!ready) ::usleep(50'000);
-                return ready.has_value();
-            },
-            kKubeLimit))
+        ASSERT_TRUE(poll(
+            loop, [&] { return request(loop, "GET", "/api/v1/namespaces/default").has_value(); }, kKubeLimit))
             << "the API server does not come up: " << last_lines("server.log") << last_lines("etcd.log");
     }
     void new_namespace(EventLoop& loop, const std::string& name) const {
@@ -395,10 +400,9 @@ class PlainKube {
             client.request("GET", fmt::format("http://127.0.0.1:{}/version", port_), {}, {},
                            loop.clock().now() + kKubeLimit, [&](auto result) { answer = result.has_value(); });
             loop.run_until([&] { return answer.has_value(); }, kKubeLimit);
-            if (!answer.value_or(false)) ::usleep(20'000);
             return answer.value_or(false);
         };
-        EXPECT_TRUE(loop.run_until(up, kKubeLimit));
+        EXPECT_TRUE(poll(loop, up, kKubeLimit));
     }
     std::uint16_t port() const { return port_; }
 

@@ -47,7 +47,7 @@ class KubeStoreTest : public ::testing::Test {
         ASSERT_TRUE(done) << done.error().message;
     }
     bool run_until(const std::function<bool()>& condition, Duration limit = kKubeLimit) {
-        return loop_.run_until(condition, limit);
+        return poll(loop_, condition, limit);
     }
     void pass(Duration time) {
         loop_.run_until([] { return false; }, time);
