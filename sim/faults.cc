@@ -41,10 +41,18 @@ const std::vector<Faults::Kind>& Faults::kinds() {
     return kAll;
 }
 
+const std::vector<Faults::Kind>& Faults::failsafe_kinds() {
+    static const std::vector<Kind> kAll{{"store and replicas", &Faults::store_and_replicas}};
+    return kAll;
+}
+
 Faults::Faults(Cluster cluster, Dice dice) : cluster_(cluster), dice_(dice) {
     const double share = dice_.chance(0.5) ? 0.15 : 0.45;
     for (const auto& kind : kinds())
         if (dice_.chance(share)) enabled_.push_back(kind);
+    if (cluster_.failsafe)
+        for (const auto& kind : failsafe_kinds())
+            if (dice_.chance(0.5)) enabled_.push_back(kind);
     if (enabled_.empty()) enabled_.push_back(kinds()[dice_.below(kinds().size())]);
     pace_ = dice_.between(milliseconds(800), seconds(8));
 }
@@ -246,6 +254,35 @@ void Faults::store_down(int) {
 void Faults::store_refuses(int) {
     cluster_.health.refusing = true;
     store_trouble([this] { cluster_.health.refusing = false; });
+}
+
+// The leader loses the store, for longer than its lease; some of the others do, too, and some of those are dead, cut off
+// from the leader, or have their agents killed meanwhile.
+void Faults::store_and_replicas(int) {
+    const auto leader = cluster_.judge.leader();
+    if (!leader) return;
+    const int store = cluster_.world.network.store();
+    const auto soon = [this](auto what) {
+        cluster_.world.clock.after(dice_.between(Duration{}, cluster_.ttl * 2), [this, era = era_, what] {
+            if (era == era_) what();
+        });
+    };
+    std::vector<std::pair<int, int>> cuts;
+    const auto part = [&](int a, int b) {
+        cut(a, b, cuts);
+        cut(b, a, cuts);
+    };
+    part(*leader, store);
+    for (int i = 0; i < store; ++i) {
+        if (i == *leader) continue;
+        if (dice_.chance(0.4)) part(i, store);
+        if (dice_.chance(0.2)) part(i, *leader);
+        const auto fate = dice_.unit();
+        if (fate < 0.25) soon([this, i] { power_off(i); });
+        if (fate > 0.75) soon([this, i] { kill_brain(i); });
+        if (fate > 0.9) soon([this, i] { failover(i); });
+    }
+    heal_later(std::move(cuts), cluster_.ttl * 5);
 }
 
 void Faults::store_late(int) {

@@ -20,6 +20,7 @@ struct Cluster {
     StoreHealth& health;
     std::vector<std::unique_ptr<Member>>& members;
     Duration ttl;
+    bool failsafe = false;  // failsafe mode is on from the beginning
 };
 
 class Faults {
@@ -36,6 +37,7 @@ class Faults {
         void (Faults::*strike)(int member);
     };
     static const std::vector<Kind>& kinds();
+    static const std::vector<Kind>& failsafe_kinds();
 
     void next();
     int anybody() { return static_cast<int>(dice_.below(cluster_.members.size())); }
@@ -59,6 +61,7 @@ class Faults {
     void store_down(int i);
     void store_refuses(int i);
     void store_late(int i);
+    void store_and_replicas(int i);
     void store_loses_answers(int i);
     void watch_stalls(int i);
     void lose_disk(int i);

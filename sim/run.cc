@@ -118,7 +118,8 @@ Run::Run(const RunOptions& options)
       store_(store_server_, clock_, store_dice_),
       settings_{shape_.members, shape_.dcs, deciding(options.without)},
       clients_(world_, judge_, shape_.members, milliseconds(90)),
-      faults_({world_, judge_, health_, members_, shape_.ttl}, dice_.fork()) {
+      faults_({world_, judge_, health_, members_, shape_.ttl, shape_.dcs.contains("failsafe_mode")},
+              dice_.fork()) {
     const Rest rest = [this](int member, HttpRequest request,
                              std::move_only_function<void(HttpResponse)> reply) {
         return members_[static_cast<std::size_t>(member)]->handle(std::move(request), std::move(reply));

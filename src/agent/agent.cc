@@ -151,11 +151,13 @@ void Agent::Impl::observe() {
     state_.progress = instance_.progress();
     state_.operation_took = instance_.took();
     state_.failsafe_active = !seen.store_ok && seen.now < ha::failsafe_until(seen);
-    // The confirmation of the members counts until the store has said again who leads.
-    bool settled =
-        seen.cluster && (lease_.valid_until() > seen.now || (!seen.cluster->unlocked() && lease_.lost()));
+    // The confirmation of the members counts until the lease reaches as far, or another one leads.
+    bool renewed = lease_.valid_until() > seen.now && lease_.valid_until() >= ha::failsafe_until(seen);
+    bool settled = renewed || (seen.cluster && !seen.cluster->unlocked() && lease_.lost());
     if (seen.store_ok && settled && seen.failsafe_round_until != Instant{}) {
         questions_.forget_failsafe();
+        seen.confirmations.clear();
+        seen.failsafe_round_until = Instant{};
         lease_.retract();
     }
 }

@@ -154,7 +154,8 @@ void Lease::arm(Instant until) {
         armed_until_ = until;
         return;
     }
-    postgres_.arm(until, scope_.guard([this, until](Status confirmed) {
+    // What members have granted stays granted.
+    postgres_.arm(std::max(until, extending_), scope_.guard([this, until](Status confirmed) {
         refused_ = confirmed ? Instant{} : clock_.now();
         if (confirmed)
             armed_until_ = until;
@@ -235,7 +236,8 @@ void Lease::extend(Instant until) {
     if (until <= std::max(extending_, armed_until_)) return;
     extending_ = until;
     postgres_.arm(until, scope_.guard([this, until](Status confirmed) {
-        if (confirmed && until == extending_) extended_until_ = until;
+        if (until == extending_ && confirmed) extended_until_ = until;
+        if (until == extending_ && !confirmed) extending_ = extended_until_;
         changed_();
     }));
 }

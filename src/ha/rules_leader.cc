@@ -219,7 +219,9 @@ constexpr Rule kDuties[] = {
 
     {"synchronous-step", "The leader takes the synchronous set one safe step further.", "Patroni 4.11", false,
      [](const Facts& f) {
-         return leads(f) && f.synchronous_step && !f.stopping &&
+         // What members have confirmed, they have confirmed under the record as it is.
+         bool on_our_own = failsafe_until(f.seen) <= f.seen.lock_valid_until;
+         return leads(f) && on_our_own && f.synchronous_step && !f.stopping &&
                 !std::holds_alternative<syncrep::Done>(*f.synchronous_step) &&
                 !std::holds_alternative<syncrep::Wait>(*f.synchronous_step);
      },
