@@ -174,7 +174,8 @@ asio::awaitable<Result<JsonObject>> Api::call(Request request, Instant deadline)
         } else {
             const Error error = refusal(request, *response);
             const bool works = error.code != ErrorCode::unavailable;
-            if (on_answer && response->status != 429) on_answer(works, now);
+            // One that is just starting refuses everybody, who renews a lease as well.
+            if (on_answer && response->status != 429) on_answer(works && error.code != ErrorCode::denied, now);
             progress.note(error);
             const bool new_token = response->status == 401 && !std::exchange(progress.credentials_renewed, true);
             if (new_token) {

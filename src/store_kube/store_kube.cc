@@ -68,7 +68,8 @@ class KubeStore final : public Store {
     Writer writer_;
     Leases leases_;
     Watches watches_;
-    Revision newest_;  // of the records' kind of objects that any answer has shown
+    std::string own_pod_;  // its uid, from when it was first seen
+    Revision newest_;      // of the records' kind of objects that any answer has shown
     Scope scope_;
 };
 
@@ -135,7 +136,8 @@ void KubeStore::load(Instant deadline, Done<SnapshotPtr> done) {
 
 // --- writing -----------------------------------------------------------------------------------------------
 
-// A member is its pod, if the cluster has one of that name.
+// A member is its pod, if the cluster has one of that name. One whose pod was replaced, and that lives on where
+// nobody could reach it, must not speak for its successor.
 asio::awaitable<Result<Kind>> KubeStore::kind_of(const std::string& key, Instant deadline) {
     const auto pod = pod_of(key);
     if (!pod) co_return Kind::main;
@@ -145,7 +147,13 @@ asio::awaitable<Result<Kind>> KubeStore::kind_of(const std::string& key, Instant
         if (!got) co_return std::unexpected(std::move(got).error());
         known = std::move(*got);
     }
-    co_return known && layout_.belongs(known->object.labels) ? Kind::pod : Kind::main;
+    if (!known || !layout_.belongs(known->object.labels)) co_return Kind::main;
+    if (*pod == self_) {
+        if (own_pod_.empty()) own_pod_ = known->object.uid;
+        if (own_pod_ != known->object.uid)
+            co_return fail(ErrorCode::denied, fmt::format("the pod \"{}\" is another one now", *pod));
+    }
+    co_return Kind::pod;
 }
 
 asio::awaitable<Result<bool>> KubeStore::is_there(const Item& item, bool fresh, Instant deadline) {

@@ -265,9 +265,9 @@ class KubeServer {
             dir_.file(fmt::format("kubeconfig-{}{}.yaml", at, token_file.empty() ? "" : "-token"));
         std::ofstream(path) << fmt::format(
             "current-context: c\ncontexts:\n- name: c\n  context: {{cluster: k, user: u, namespace: default}}\n"
-            "clusters:\n- name: k\n  cluster: {{server: 'https://127.0.0.1:{}', certificate-authority: ca.crt}}\n"
+            "clusters:\n- name: k\n  cluster: {{server: 'https://127.0.0.1:{}', certificate-authority: '{}'}}\n"
             "users:\n- name: u\n  user: {}\n",
-            at ? at : port_, user);
+            at ? at : port_, dir_.file("ca.crt"), user);
         return path;
     }
 

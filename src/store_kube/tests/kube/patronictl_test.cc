@@ -25,7 +25,7 @@ class PatronictlTest : public ::testing::TestWithParam<bool> {
                            name_space_, GetParam());
     }
     std::string patronictl(std::vector<std::string> words) {
-        const std::string output = server_.file(fmt::format("patronictl-{}.out", ++calls_));
+        const std::string output = server_.file(fmt::format("patronictl-{}-{}.out", name_space_, ++calls_));
         ::setenv("KUBECONFIG", config_.kubeconfig.c_str(), 1);
         words.insert(words.begin(), {program_, "-c", server_.file("patronictl.yaml")});
         const int code = run_program(words, output);
@@ -66,7 +66,7 @@ TEST_P(PatronictlTest, ListsTheClusterAndChangesItsConfiguration) {
                           member("10.0.0.2", "replica", R"(,"replication_state":"streaming","replay_lsn":100,"receive_lsn":100)"),
                           *lease));
     const std::string list = patronictl({"list", "-f", "json"});
-    const auto rows = parse_json(list.substr(list.find('[')));
+    const auto rows = parse_json(list);
     ASSERT_TRUE(rows) << list;
     ASSERT_EQ(rows->get_array().size(), 2U) << list;
     EXPECT_EQ(kube::text_in(rows->at(0).get_object(), "Role"), "Leader") << list;
@@ -84,10 +84,10 @@ TEST_P(PatronictlTest, ListsTheClusterAndChangesItsConfiguration) {
     EXPECT_GT(config.modified, (*before)->records.at("config").modified);
     EXPECT_EQ((*after)->records.at("history"), (*before)->records.at("history"));
     // Nobody reaches a member here, so patronictl asks through the store.
-    patronictl({"switchover", "--leader", "m1", "--candidate", "m2", "--force"});
+    const std::string said = patronictl({"switchover", "--leader", "m1", "--candidate", "m2", "--force"});
     const auto asked = call_.load(**store);
     ASSERT_TRUE(asked);
-    ASSERT_TRUE((*asked)->records.contains("failover"));
+    ASSERT_TRUE((*asked)->records.contains("failover")) << said;
     EXPECT_EQ((*asked)->records.at("failover").value, R"({"leader":"m1","member":"m2"})");
 }
 

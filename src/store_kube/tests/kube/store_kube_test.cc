@@ -146,6 +146,20 @@ TEST_F(KubeStoreTest, AMemberIsItsPodAndItsRoleALabel) {
     EXPECT_TRUE(run_until([&] { return seen.shows("members/m2", {}); })) << "a member goes with its pod";
 }
 
+TEST_F(KubeStoreTest, AMemberDoesNotSpeakForThePodThatReplacedItsOwn) {
+    server_.new_pod(loop_, name_space_, "m1", "c1");
+    const auto old = open({}, "m1");
+    Seen seen(*old);
+    ASSERT_TRUE(call_.put(*old, "members/m1", kPrimary));
+    ASSERT_TRUE(server_.request(loop_, "DELETE", path("pods", "m1") + "?gracePeriodSeconds=0"));
+    server_.new_pod(loop_, name_space_, "m1", "c1");
+    ASSERT_TRUE(run_until([&] { return seen.shows("members/m1", {}); }));
+    const auto written = call_.put(*old, "members/m1", kPrimary);
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, ErrorCode::denied) << written.error().message;
+    EXPECT_EQ(label("m1", "role"), "");
+}
+
 TEST_F(KubeStoreTest, ADeadPrimarysLabelGoesWithItsLease) {
     for (const char* pod : {"m1", "m2"}) server_.new_pod(loop_, name_space_, pod, "c1");
     auto one = open({}, "m1");
