@@ -42,7 +42,8 @@ class Director {
     Member& member(const std::string& name) { return *cluster_.members[index(name)]; }
 
   private:
-    // `store` comes after the members; `synchronous`, `asynchronous`: one that was (not) in the set at the first event
+    // `store` comes after the members; `synchronous`, `asynchronous`: one that was (not) in the set at the
+    // first event
     std::size_t index(const std::string& name) const;
     void perform(const ScenarioEvent& event);
 

@@ -256,8 +256,8 @@ void Faults::store_refuses(int) {
     store_trouble([this] { cluster_.health.refusing = false; });
 }
 
-// The leader loses the store, for longer than its lease; some of the others do, too, and some of those are dead, cut off
-// from the leader, or have their agents killed meanwhile.
+// The leader loses the store, for longer than its lease; some of the others do, too, and some of those are
+// dead, cut off from the leader, or have their agents killed meanwhile.
 void Faults::store_and_replicas(int) {
     const auto leader = cluster_.judge.leader();
     if (!leader) return;

@@ -51,7 +51,7 @@ class Judge final : public Witness {
     void check_at_rest(const Server& leader);
 
     const std::optional<Violation>& found() const { return found_; }
-    std::optional<int> leader() const { return leader_; }  // as the store says
+    std::optional<int> leader() const { return leader_; }    // as the store says
     const SyncRecord& synchronous() const { return sync_; }  // as the store says
     bool paused() const;
     bool sync_mode() const { return sync_mode_; }

@@ -14,7 +14,7 @@ namespace pgherd::agent {
 using namespace std::chrono_literals;
 
 namespace {
-constexpr Duration kTick = 1s;  // how often everything is looked at again, even if nothing happens
+constexpr Duration kTick = 1s;   // how often everything is looked at again, even if nothing happens
 constexpr Duration kLeave = 2s;  // how long a leader that has ended waits for its successor
 }  // namespace
 
@@ -202,8 +202,7 @@ void Agent::Impl::finish_shutdown() {
     // The lock and the member record go with the lease.
     led_until_the_end_ = lease_.holds();
     if (led_until_the_end_) {
-        if (state_.seen.pg.control)
-            publisher_.publish_final_position(state_.seen.pg.control->checkpoint);
+        if (state_.seen.pg.control) publisher_.publish_final_position(state_.seen.pg.control->checkpoint);
         publisher_.leave_failsafe_list();
     }
     lease_.revoke(scope_.guard([this] {
@@ -212,8 +211,8 @@ void Agent::Impl::finish_shutdown() {
     }));
 }
 
-// Candidates ask the last leader before they take over. One that answers is soon believed; of one that is gone
-// they have to wait for the time limit, as its host may be gone, too.
+// Candidates ask the last leader before they take over. One that answers is soon believed; of one that is
+// gone they have to wait for the time limit, as its host may be gone, too.
 void Agent::Impl::take_leave() {
     if (!leave_by_ || !shutting_down_) return;
     const auto& view = state_.seen.cluster;
@@ -221,7 +220,8 @@ void Agent::Impl::take_leave() {
                       return entry.first != state_.config.name && entry.second.tags.may_lead();
                   });
     bool succeeded = view && !view->unlocked() && !view->led_by(state_.config.name);
-    if (led_until_the_end_ && others && !succeeded && state_.seen.now < *leave_by_) return schedule(*leave_by_);
+    if (led_until_the_end_ && others && !succeeded && state_.seen.now < *leave_by_)
+        return schedule(*leave_by_);
     std::exchange(shutting_down_, nullptr)();
 }
 

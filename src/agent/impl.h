@@ -73,8 +73,8 @@ class Agent::Impl {
     Timer timer_;
     bool step_pending_ = false;
     bool reload_due_ = false;
-    std::optional<Revision> found_sync_;         // as it was when this agent was started
-    std::vector<SyncRecord> sync_attempts_;     // not answered, or of unknown outcome
+    std::optional<Revision> found_sync_;      // as it was when this agent was started
+    std::vector<SyncRecord> sync_attempts_;   // not answered, or of unknown outcome
     std::optional<Revision> uncertain_sync_;  // a write against this revision of `sync` may still happen
     std::string applied_config_;
     Role last_role_ = Role::uninitialized;  // as the callbacks know it

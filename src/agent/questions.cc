@@ -26,10 +26,9 @@ void Questions::ask_peers(const ClusterView& view, const std::vector<MemberName>
         ++outstanding_;
         std::string url = member ? member->api_url : listed->second;
         if (as_candidate) url += kAsCandidate;
-        peers_.ask(url, clock_.now() + limit,
-                   scope_.guard([this, number, name](Result<PeerStatus> result) {
-                       answered(number, name, std::move(result));
-                   }));
+        peers_.ask(url, clock_.now() + limit, scope_.guard([this, number, name](Result<PeerStatus> result) {
+            answered(number, name, std::move(result));
+        }));
     }
     if (outstanding_ == 0) {
         round_.complete = true;
@@ -63,11 +62,11 @@ void Questions::ask_failsafe(const ClusterView& view, const std::vector<MemberNa
     for (const MemberName& name : members) {
         auto url = view.failsafe.find(name);
         if (url == view.failsafe.end() || !confirming_.insert(name).second) continue;
-        peers_.failsafe(url->second, message, clock_.now() + limit,
-                        scope_.guard([this, outage = failsafe_number_, name,
-                                      until](Result<FailsafeAnswer> result) {
-                            if (outage == failsafe_number_) confirmed(name, until, result);
-                        }));
+        peers_.failsafe(
+            url->second, message, clock_.now() + limit,
+            scope_.guard([this, outage = failsafe_number_, name, until](Result<FailsafeAnswer> result) {
+                if (outage == failsafe_number_) confirmed(name, until, result);
+            }));
     }
     if (members.empty()) clock_.post(scope_.guard([this] { changed_(); }));
 }

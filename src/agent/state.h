@@ -43,8 +43,8 @@ struct AgentState {
                     seen.now < ha::failsafe_until(seen);
         return leads() || kept;
     }
-    // What a candidate must know of this member: it has confirmed a leader that may go on without the store, or may
-    // have, before its agent was started.
+    // What a candidate must know of this member: it has confirmed a leader that may go on without the store,
+    // or may have, before its agent was started.
     bool bound_in_failsafe() const {
         return seen.failsafe_leader && *seen.failsafe_leader != config.name &&
                seen.now < seen.failsafe_leader_until;

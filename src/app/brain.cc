@@ -35,7 +35,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kStorePatience = 10s;  // at the start of a member that does not run yet
+constexpr Duration kStorePatience = 10s;      // at the start of a member that does not run yet
 constexpr Duration kPasswordsSettle = 100ms;  // a Secret's files change together
 
 std::vector<std::pair<std::string, std::string>> passwords_in_files(const AgentConfig& config) {
@@ -184,8 +184,8 @@ void Brain::watch_password_files() {
     for (const auto& [file, password] : passwords_in_files(config_))
         directories.insert(std::filesystem::path(file).parent_path().string());
     for (const std::string& directory : directories)
-        password_events_.push_back(
-            std::make_unique<FileEvents>(loop_, directory.empty() ? "." : directory, Watched::entries, [this] {
+        password_events_.push_back(std::make_unique<FileEvents>(
+            loop_, directory.empty() ? "." : directory, Watched::entries, [this] {
                 password_timer_ = loop_.clock().call_at(loop_.clock().now() + kPasswordsSettle,
                                                         [this] { look_at_passwords(); });
             }));

@@ -167,7 +167,8 @@ void read_password(const Section& section, std::string& password, std::string& f
     auto text = read_file(file, "password file");
     if (!text) return section.mistake("password_file", text.error().message);
     password = text->substr(0, text->find_first_of("\r\n"));
-    if (password.empty()) section.mistake("password_file", fmt::format("the first line of {} is empty", file));
+    if (password.empty())
+        section.mistake("password_file", fmt::format("the first line of {} is empty", file));
 }
 
 Result<AgentConfig> load_agent_config(const std::string& path, const Environment& environment) {

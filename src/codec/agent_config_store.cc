@@ -66,13 +66,13 @@ void read_ports(const Section& kubernetes, std::vector<KubernetesPort>& ports) {
     const Json* list = kubernetes.find("ports");
     if (!list) return;
     if (!list->is_array() || list->get_array().empty())
-        return kubernetes.mistake("ports", fmt::format("expected a list of {{name: …, port: …}}, got {}",
-                                                       describe(*list)));
+        return kubernetes.mistake(
+            "ports", fmt::format("expected a list of {{name: …, port: …}}, got {}", describe(*list)));
     ports.clear();
     for (const Json& entry : list->get_array()) {
         if (!entry.is_object())
-            return kubernetes.mistake("ports", fmt::format("expected {{name: …, port: …}}, got {}",
-                                                           describe(entry)));
+            return kubernetes.mistake("ports",
+                                      fmt::format("expected {{name: …, port: …}}, got {}", describe(entry)));
         Mistakes mistakes;
         Section section(entry.get_object(), "", mistakes);
         KubernetesPort port;
@@ -96,12 +96,14 @@ void read_http_codes(const Section& kubernetes, std::vector<int>& codes) {
     for (const auto& text : texts) {
         auto code = parse_int(trim(text));
         if (!code || *code < 400 || *code > 599)
-            return kubernetes.mistake(kKey, fmt::format("expected statuses of HTTP (400 to 599), got \"{}\"", text));
+            return kubernetes.mistake(
+                kKey, fmt::format("expected statuses of HTTP (400 to 599), got \"{}\"", text));
         codes.push_back(int(*code));
     }
 }
 
-// What an object of Kubernetes may be called: the cluster's name is a part of such names, and a label's value.
+// What an object of Kubernetes may be called: the cluster's name is a part of such names, and a label's
+// value.
 bool names_an_object(std::string_view text) {
     auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
     return !text.empty() && text.size() <= 63 && letter(text.front()) && letter(text.back()) &&

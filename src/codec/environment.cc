@@ -76,8 +76,9 @@ constexpr Variable kVariables[] = {
 };
 
 constexpr std::string_view kUserParameters[] = {
-    "username",    "password", "password_file", "sslmode",   "sslcert",    "sslkey",          "sslpassword",
-    "sslrootcert", "sslcrl",   "sslcrldir", "gssencmode", "channel_binding", "sslnegotiation",
+    "username",   "password",        "password_file",  "sslmode", "sslcert",
+    "sslkey",     "sslpassword",     "sslrootcert",    "sslcrl",  "sslcrldir",
+    "gssencmode", "channel_binding", "sslnegotiation",
 };
 
 constexpr std::string_view kBinaries[] = {"pg_ctl",   "initdb",     "pg_controldata", "pg_basebackup",

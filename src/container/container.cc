@@ -31,24 +31,28 @@ namespace fs = std::filesystem;
 
 constexpr const char* kService = "postgresql";
 constexpr const char* kFooter =
-    "Without a subcommand: writes the member's files and runs them under the supervisor, as PID 1 of a container.\n"
+    "Without a subcommand: writes the member's files and runs them under the supervisor, as PID 1 of a "
+    "container.\n"
     "\nvariables:\n"
     "  POSTGRES_PASSWORD, POSTGRES_PASSWORD_FILE   the superuser's password\n"
     "  POSTGRES_USER, POSTGRES_DB                  the superuser's name (postgres), a first database\n"
     "  POSTGRES_INITDB_ARGS, PGDATA                as of the postgres image\n"
     "  PATRONI_SCOPE, PATRONI_NAME                 the cluster, and this member (the host's name)\n"
-    "  PATRONI_KUBERNETES_…, PATRONI_ETCD3_…       where members meet; without them the cluster is this member\n"
+    "  PATRONI_KUBERNETES_…, PATRONI_ETCD3_…       where members meet; without them the cluster is this "
+    "member\n"
     "  PGHERD_SECRETS                              directory of superuser-password, replication-password, "
     "rewind-password\n"
     "                                              and restapi-password (/etc/pgherd/secrets)\n"
-    "  PGHERD_CONFIG                               directory of *.yml in patroni.yml's form (/etc/pgherd/conf.d)\n"
+    "  PGHERD_CONFIG                               directory of *.yml in patroni.yml's form "
+    "(/etc/pgherd/conf.d)\n"
     "\nScripts in /docker-entrypoint-initdb.d are run once, by the first member of a new cluster.\n"
     "\nexamples:\n"
     "  pgherd container\n"
     "  docker run -e POSTGRES_PASSWORD=secret pgherd\n";
 
 Error cannot(std::string_view what, const fs::path& path) {
-    return {ErrorCode::failed, fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(errno)), {}};
+    return {
+        ErrorCode::failed, fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(errno)), {}};
 }
 
 // For this user alone.
@@ -82,8 +86,8 @@ Status narrow_data_directory(const fs::path& path) {
     return {};
 }
 
-// The one given by a variable, the mounted one, or, for a cluster of one member, one that is made here and kept
-// beside the data.
+// The one given by a variable, the mounted one, or, for a cluster of one member, one that is made here and
+// kept beside the data.
 class Passwords {
   public:
     explicit Passwords(const Settings& settings) : settings_(settings) {}
@@ -96,10 +100,11 @@ class Passwords {
             return {};
         }
         if (settings_.shared)
-            return fail(ErrorCode::not_found,
-                        fmt::format("there is no {}; members share their passwords, so mount a Secret with the keys "
-                                    "superuser-password, replication-password and restapi-password at {}",
-                                    mounted.string(), settings_.secrets_dir));
+            return fail(
+                ErrorCode::not_found,
+                fmt::format("there is no {}; members share their passwords, so mount a Secret with the keys "
+                            "superuser-password, replication-password and restapi-password at {}",
+                            mounted.string(), settings_.secrets_dir));
         return make(name, password);
     }
 
@@ -123,9 +128,10 @@ Status find_passwords(Settings& settings) {
     const Passwords passwords(settings);
     if (!settings.shared && cluster.superuser_password.empty() &&
         ::access((settings.secrets_dir + "/superuser-password").c_str(), F_OK) != 0)
-        return fail(ErrorCode::not_found,
-                    "no password for the superuser; set POSTGRES_PASSWORD, or POSTGRES_PASSWORD_FILE to a file that "
-                    "holds it");
+        return fail(
+            ErrorCode::not_found,
+            "no password for the superuser; set POSTGRES_PASSWORD, or POSTGRES_PASSWORD_FILE to a file that "
+            "holds it");
     PGHERD_CHECK(passwords.find("superuser-password", cluster.superuser_password));
     PGHERD_CHECK(passwords.find("replication-password", cluster.replication_password));
     PGHERD_CHECK(passwords.find("restapi-password", cluster.rest_password));
@@ -142,7 +148,8 @@ Status write_files(Settings& settings) {
     const fs::path program = fs::read_symlink("/proc/self/exe", error);
     if (error) return fail(fmt::format("cannot find this program's own file: {}", error.message()));
     PGHERD_CHECK(find_passwords(settings));
-    settings.cluster.post_bootstrap = program.string() + " container init-database --scripts " + settings.scripts_dir;
+    settings.cluster.post_bootstrap =
+        program.string() + " container init-database --scripts " + settings.scripts_dir;
     PGHERD_CHECK(make_empty_directory(agent));
     PGHERD_CHECK(write_file(agent / "10-member.yml", render_agent_yaml(settings.cluster, settings.member)));
     for (fs::directory_iterator entry(settings.own_config, error), end; !error && entry != end;
@@ -186,7 +193,8 @@ int run(std::string_view version) {
 int container_main(const std::vector<std::string>& args, std::string_view version) {
     CLI::App cli("Runs one member of a cluster in a container.", "pgherd container");
     cli.footer(kFooter);
-    auto* first = cli.add_subcommand("init-database", "what a new cluster's first member does; the agent calls it");
+    auto* first =
+        cli.add_subcommand("init-database", "what a new cluster's first member does; the agent calls it");
     FirstDatabase wanted;
     first->add_option("--scripts", wanted.scripts_dir, "directory of scripts to run");
     first->add_option("CONNECTION", wanted.connection, "how psql connects as the superuser")->required();

@@ -39,7 +39,8 @@ Status run(const std::vector<std::string>& words, const std::string& what) {
 }
 
 std::vector<std::string> psql(const std::string& connection) {
-    return {"psql", "--no-psqlrc", "--no-password", "--set=ON_ERROR_STOP=1", "--quiet", "--dbname=" + connection};
+    return {"psql",    "--no-psqlrc",           "--no-password", "--set=ON_ERROR_STOP=1",
+            "--quiet", "--dbname=" + connection};
 }
 
 std::vector<std::string> with(std::vector<std::string> words, std::vector<std::string> more) {
@@ -53,7 +54,8 @@ Status run_script(const fs::path& script, const std::string& connection) {
     fmt::print("running {}\n", path);
     std::fflush(stdout);
     if (name.ends_with(".sh"))
-        return run(::access(path.c_str(), X_OK) == 0 ? std::vector{path} : std::vector<std::string>{"sh", "-e", path},
+        return run(::access(path.c_str(), X_OK) == 0 ? std::vector{path}
+                                                     : std::vector<std::string>{"sh", "-e", path},
                    what);
     if (name.ends_with(".sql")) return run(with(psql(connection), {"--file=" + path}), what);
     for (const auto& [suffix, unpack] : {std::pair{".sql.gz", "gzip"}, std::pair{".sql.xz", "xz"}})
@@ -86,8 +88,10 @@ Status create_first_database(const FirstDatabase& wanted) {
     ::setenv("PGDATABASE", database.c_str(), 1);
     std::vector<fs::path> scripts;
     std::error_code error;
-    for (fs::directory_iterator entry(wanted.scripts_dir, error), end; !error && entry != end; entry.increment(error))
-        if (!entry->path().filename().string().starts_with('.') && !entry->is_directory()) scripts.push_back(entry->path());
+    for (fs::directory_iterator entry(wanted.scripts_dir, error), end; !error && entry != end;
+         entry.increment(error))
+        if (!entry->path().filename().string().starts_with('.') && !entry->is_directory())
+            scripts.push_back(entry->path());
     std::ranges::sort(scripts);
     for (const fs::path& script : scripts) PGHERD_CHECK(run_script(script, connection));
     return {};

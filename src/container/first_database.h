@@ -1,6 +1,7 @@
 // What a new cluster gets once: a database of the user's own, and the scripts of a directory, in the order of
-// their names: *.sh is run, *.sql, *.sql.gz and *.sql.xz are given to psql. The rules are those of the `postgres`
-// image. The agent runs this as its `post_bootstrap`; when it fails, the new cluster is thrown away.
+// their names: *.sh is run, *.sql, *.sql.gz and *.sql.xz are given to psql. The rules are those of the
+// `postgres` image. The agent runs this as its `post_bootstrap`; when it fails, the new cluster is thrown
+// away.
 #pragma once
 
 #include <string>

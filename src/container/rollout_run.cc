@@ -31,8 +31,8 @@ namespace asio = boost::asio;
 template <class T>
 using Async = asio::awaitable<Result<T>>;
 
-constexpr Duration kIdle = 5s;       // between two looks while there is nothing to do
-constexpr Duration kUnderWay = 1s;   // and while there is
+constexpr Duration kIdle = 5s;      // between two looks while there is nothing to do
+constexpr Duration kUnderWay = 1s;  // and while there is
 constexpr Duration kCallLimit = 10s;
 constexpr Duration kSwitchoverLimit = 60s;
 constexpr std::int64_t kSmallLag = 16 * 1024 * 1024;  // bytes; a standby that is so close is at full strength
@@ -106,8 +106,9 @@ ClusterFacts read_cluster(const JsonObject& body) {
 
 class Rollout {
   public:
-    Rollout(EventLoop& loop, AgentConfig config, kube::Access access, Log& log)
-        : config_(std::move(config)),
+    Rollout(EventLoop& loop, std::string path, AgentConfig config, kube::Access access, Log& log)
+        : path_(std::move(path)),
+          config_(std::move(config)),
           log_(log),
           api_(loop, std::move(access), config_.store.kubernetes),
           agent_(loop, {.tls = config_.ctl.tls}),
@@ -124,6 +125,8 @@ class Rollout {
   private:
     // One look and at most one step. Gives whether nothing is left to do.
     Async<bool> look() {
+        // Passwords in files may have changed.
+        if (auto config = load_agent_config(path_, current_environment())) config_ = std::move(*config);
         auto answer = co_await ask("GET", "/cluster", "", kCallLimit);
         if (!answer) co_return std::unexpected(std::move(answer).error());
         const ClusterFacts cluster = read_cluster(*answer);
@@ -132,7 +135,8 @@ class Rollout {
         if (!facts) co_return std::unexpected(std::move(facts).error());
         const rollout::Step step = rollout::next_step(*facts);
         if (!step.finished || step.why != said_) say(step.why);
-        if (const auto* replace = std::get_if<rollout::Replace>(&step.what)) co_return co_await evict(replace->pod);
+        if (const auto* replace = std::get_if<rollout::Replace>(&step.what))
+            co_return co_await evict(replace->pod);
         if (const auto* hand_over = std::get_if<rollout::Switchover>(&step.what))
             co_return co_await switch_over(hand_over->to);
         co_return step.finished;
@@ -146,8 +150,9 @@ class Rollout {
                                       clock_.now() + kCallLimit);
         if (!set) co_return std::unexpected(std::move(set).error());
         auto pods = co_await api_.call(
-            {.method = "GET", .path = fmt::format("/api/v1/namespaces/{}/pods?labelSelector={}%3D{}", api_.name_space(),
-                                                  config_.store.kubernetes.scope_label, config_.scope)},
+            {.method = "GET",
+             .path = fmt::format("/api/v1/namespaces/{}/pods?labelSelector={}%3D{}", api_.name_space(),
+                                 config_.store.kubernetes.scope_label, config_.scope)},
             clock_.now() + kCallLimit);
         if (!pods) co_return std::unexpected(std::move(pods).error());
         rollout::Facts facts;
@@ -156,7 +161,8 @@ class Rollout {
         const JsonObject& status = object_of(*set, "status");
         const std::string revision = text_of(status, "updateRevision");
         // The controller has not looked at the newest template yet.
-        if (number_of(status, "observedGeneration", 0) != number_of(object_of(*set, "metadata"), "generation", 0))
+        if (number_of(status, "observedGeneration", 0) !=
+            number_of(object_of(*set, "metadata"), "generation", 0))
             co_return fail("the StatefulSet's change is not observed yet");
         for (const Json& entry : list_of(*pods, "items")) {
             if (!entry.is_object()) continue;
@@ -179,15 +185,17 @@ class Rollout {
 
     // Through the eviction API, so that a PodDisruptionBudget has its say.
     Async<bool> evict(const MemberName& pod) {
-        const JsonObject body{{"apiVersion", "policy/v1"},
-                              {"kind", "Eviction"},
-                              {"metadata", JsonObject{{"name", pod.text()}, {"namespace", api_.name_space()}}}};
+        const JsonObject body{
+            {"apiVersion", "policy/v1"},
+            {"kind", "Eviction"},
+            {"metadata", JsonObject{{"name", pod.text()}, {"namespace", api_.name_space()}}}};
         auto done = co_await api_.call(
             {.method = "POST",
              .path = fmt::format("/api/v1/namespaces/{}/pods/{}/eviction", api_.name_space(), pod.text()),
              .body = to_text(body)},
             clock_.now() + kCallLimit);
-        if (!done) co_return std::unexpected(with_context(std::move(done).error(), "cannot replace " + pod.text()));
+        if (!done)
+            co_return std::unexpected(with_context(std::move(done).error(), "cannot replace " + pod.text()));
         co_return false;
     }
 
@@ -208,14 +216,16 @@ class Rollout {
             fmt::format("{}://{}{}", config_.restapi.tls.cert_file.empty() ? "http" : "https",
                         to_string(config_.restapi.connect_address), path);
         const Instant deadline = clock_.now() + limit;
-        auto answer = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<HttpClientResponse>)>(
-            [&](auto handler) {
-                agent_.request(std::move(method), url, std::move(headers), std::move(body), deadline,
-                               [handler = std::move(handler)](Result<HttpClientResponse> response) mutable {
-                                   std::move(handler)(std::move(response));
-                               });
-            },
-            asio::use_awaitable);
+        auto answer =
+            co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<HttpClientResponse>)>(
+                [&](auto handler) {
+                    agent_.request(
+                        std::move(method), url, std::move(headers), std::move(body), deadline,
+                        [handler = std::move(handler)](Result<HttpClientResponse> response) mutable {
+                            std::move(handler)(std::move(response));
+                        });
+                },
+                asio::use_awaitable);
         if (!answer) co_return std::unexpected(std::move(answer).error());
         if (answer->status / 100 != 2) co_return fail(fmt::format("{} {}", answer->status, answer->body));
         auto object = parse_json_object(answer->body);
@@ -227,6 +237,7 @@ class Rollout {
         said_ = text;
     }
 
+    std::string path_;
     AgentConfig config_;
     Log& log_;
     kube::Api api_;
@@ -245,7 +256,7 @@ Status run_rollout(const std::string& agent_config) {
     EventLoop loop;
     LogWriter log("rollout");
     const Signals signals(loop, {SIGTERM, SIGINT}, [&](int) { loop.stop(); });
-    Rollout rollout(loop, std::move(config), std::move(access), log);
+    Rollout rollout(loop, agent_config, std::move(config), std::move(access), log);
     asio::co_spawn(loop.context(), rollout.run(), asio::detached);
     loop.run();
     return {};

@@ -50,8 +50,8 @@ void choose_store(const Reader& variables, const std::string& data_dir, Settings
         settings.shared = true;
     } else {
         settings.cluster = local_cluster_defaults();
-        settings.cluster.store =
-            SqliteStore{variables.get("PATRONI_SQLITE_PATH", data_dir.substr(0, data_dir.rfind('/')) + "/store.db")};
+        settings.cluster.store = SqliteStore{
+            variables.get("PATRONI_SQLITE_PATH", data_dir.substr(0, data_dir.rfind('/')) + "/store.db")};
     }
 }
 

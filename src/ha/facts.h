@@ -43,8 +43,9 @@ struct RaceFacts {
     bool lags = false;  // behind what the last leader wrote by more than maximum_lag_on_failover
     bool timeline_too_low = false;
     bool failsafe_forbids = false;  // a leader that we would not know of may go on in failsafe mode
-    bool voters_may_keep_leader = false;  // so may the leader of `sync`, by voters that are not known to be free
-    bool stands_back = false;       // has handed over, and the candidate's chance is not over
+    bool voters_may_keep_leader =
+        false;                 // so may the leader of `sync`, by voters that are not known to be free
+    bool stands_back = false;  // has handed over, and the candidate's chance is not over
 };
 
 // `failover`: the wish of an operator.

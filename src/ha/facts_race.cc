@@ -69,8 +69,8 @@ void compare_with(Facts& f, const MemberName& name, const PeerAnswer& answer) {
         race.preferred = name;
 }
 
-// A leader's record in the store has ended with its lease: who has one and is no primary in it, or says so when
-// asked, does not lead.
+// A leader's record in the store has ended with its lease: who has one and is no primary in it, or says so
+// when asked, does not lead.
 bool may_lead_unseen(const Facts& f, const MemberName& name) {
     if (name.empty() || name == f.self()) return false;
     const Member* member = f.view.member(name);
@@ -89,8 +89,8 @@ void judge_failsafe(Facts& f) {
         if (may_lead_unseen(f, name)) f.race.failsafe_forbids = true;
 }
 
-// The voters that the leader of the record may not count on: a candidate needs more than `quorum` of them, whatever
-// its position is (failsafe.h).
+// The voters that the leader of the record may not count on: a candidate needs more than `quorum` of them,
+// whatever its position is (failsafe.h).
 void count_free_voters(Facts& f) {
     const SyncRecord& sync = f.view.sync;
     const PeerRound& round = f.seen.peers;

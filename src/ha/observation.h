@@ -128,9 +128,9 @@ struct Observation {
     std::map<MemberName, Confirmation> confirmations;
     // … and who, as last published, asks the voters for leave before it leads
     std::map<MemberName, bool> asks_voters;
-    bool failsafe_vetoed = false;  // a member has said that there is another leader
-    Instant failsafe_round_until;  // until when the last round's confirmations count
-    Instant failsafe_guarded_until;  // until when the guard has agreed to wait on the strength of them
+    bool failsafe_vetoed = false;        // a member has said that there is another leader
+    Instant failsafe_round_until;        // until when the last round's confirmations count
+    Instant failsafe_guarded_until;      // until when the guard has agreed to wait on the strength of them
     bool failsafe_listed = false;        // whatever list the store has is ours, and so names us
     bool failsafe_list_certain = false;  // … and is the one that we see
     // replica
@@ -148,7 +148,8 @@ struct Observation {
     bool watchdog_usable = true;  // false: the guard has refused to enforce a lock here, not long ago
     bool sync_uncertain =
         false;  // a write of `sync` has an unknown outcome, and the record is as it was before
-    // Writes of `sync` that are not answered, or whose outcome is unknown: the record may be one of these instead.
+    // Writes of `sync` that are not answered, or whose outcome is unknown: the record may be one of these
+    // instead.
     std::vector<SyncRecord> sync_attempts;
     bool sync_as_found = false;  // … or of an earlier life of this agent: it is as this one has found it
     std::optional<Lsn> sync_noted_lsn;  // WAL position when synchronous_standby_names last took effect

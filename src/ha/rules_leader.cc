@@ -134,7 +134,8 @@ constexpr Rule kPromotion[] = {
      "DESIGN 3.7 (6)", false, [](const Facts& f) { return f.lock_held && f.now >= f.stop_at; }, keep_lock},
 
     {"not-beside-a-failsafe-leader",
-     "This member has the lock, but has confirmed a leader that goes on without the store, or too few voters have "
+     "This member has the lock, but has confirmed a leader that goes on without the store, or too few voters "
+     "have "
      "said lately that they have not: ask them, or give the lock back.",
      "DESIGN 3.4", true,
      [](const Facts& f) {
@@ -179,7 +180,8 @@ bool leads(const Facts& f) {
 
 constexpr Rule kDuties[] = {
     {"failsafe-round",
-     "The store is silent and half of the lease is gone: ask every member to confirm this leader. It goes on while "
+     "The store is silent and half of the lease is gone: ask every member to confirm this leader. It goes on "
+     "while "
      "n - quorum of the voters in `sync` do, or, without such a record, all members.",
      "Patroni 4.10, DESIGN 3.4", false,
      [](const Facts& f) {

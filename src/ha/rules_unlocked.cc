@@ -68,7 +68,8 @@ constexpr Rule kRace[] = {
      "Patroni 4.6 H7", false, [](const Facts& f) { return !f.seen.watchdog_usable; }, stay_out},
 
     {"failsafe-forbids",
-     "This member is not in the last leader's failsafe list, or its agent may have forgotten whom it confirmed, "
+     "This member is not in the last leader's failsafe list, or its agent may have forgotten whom it "
+     "confirmed, "
      "and a member of that list, which may lead on without the store, has not been heard.",
      "Patroni 4.6 H8", true, [](const Facts& f) { return f.race.failsafe_forbids; }, stay_out_for_now,
      "not-beside-a-failsafe-leader"},
@@ -123,7 +124,8 @@ constexpr Rule kRace[] = {
      [](const Facts& f, Decision& d) { stay_out_because(f, d, *f.race.preferred, "has a higher priority"); }},
 
     {"voters-may-keep-the-last-leader",
-     "Too few voters have said that they have not confirmed the last leader, which may lead on without the store: "
+     "Too few voters have said that they have not confirmed the last leader, which may lead on without the "
+     "store: "
      "also an operator's wish waits, until failsafe_mode is switched off.",
      "DESIGN 3.4", true, [](const Facts& f) { return f.race.voters_may_keep_leader; },
      [](const Facts& f, Decision& d) {

@@ -91,8 +91,7 @@ Result<TlsContext> server_tls(const TlsFiles& files, const std::string& verify_c
 
 Result<TlsContext> client_tls(const TlsFiles& files) {
     const TlsContext context = new_context(ssl::context::tls_client);
-    if (!files.cert_file.empty() || !files.cert_data.empty())
-        PGHERD_CHECK(own_certificate(*context, files));
+    if (!files.cert_file.empty() || !files.cert_data.empty()) PGHERD_CHECK(own_certificate(*context, files));
     error_code error;
     if (!files.ca_file.empty() || !files.ca_data.empty())
         PGHERD_CHECK(authorities(*context, files));

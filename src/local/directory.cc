@@ -232,7 +232,8 @@ Status Directory::render(const Description& description, const std::string& post
         spec.socket_dir = sockets().string();
         spec.log_dir = member(local.name).string();
         PGHERD_CHECK(write_file(agent_file(local.name), render_agent_yaml(cluster, spec)));
-        agents.push_back({local.name, spec.name, agent_file(local.name).string(), member(local.name).string()});
+        agents.push_back(
+            {local.name, spec.name, agent_file(local.name).string(), member(local.name).string()});
         for (const std::string& host : {std::string("127.0.0.1"), std::string("localhost")})
             passfile_lines +=
                 fmt::format("{}:{}:*:postgres:{}\n", host, local.port, cluster.superuser_password.text);

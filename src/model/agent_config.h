@@ -64,8 +64,8 @@ struct KubernetesConfig {
     bool leases = false;  // pgherd: Lease objects; for clusters without a Patroni member
     std::string pod_ip;
     std::vector<KubernetesPort> ports{KubernetesPort{}};  // of the leader's Endpoints
-    std::vector<std::string> hosts;                       // pgherd: API servers, instead of the service's address
-    bool bypass_api_service = false;                      // talk to the API servers behind the service
+    std::vector<std::string> hosts;   // pgherd: API servers, instead of the service's address
+    bool bypass_api_service = false;  // talk to the API servers behind the service
     std::vector<int> retriable_http_codes;
     std::string cacert;      // empty: the service account's
     std::string kubeconfig;  // pgherd: a file; empty: the service account, $KUBECONFIG or ~/.kube/config

@@ -93,7 +93,8 @@ struct Member {
     std::optional<bool> checkpoint_after_promote;
     std::optional<ScheduledRestart> scheduled_restart;
     bool pause = false;  // the member has applied the pause
-    // pgherd's own key: as a candidate it asks the voters whether they have confirmed a leader in failsafe mode.
+    // pgherd's own key: as a candidate it asks the voters whether they have confirmed a leader in failsafe
+    // mode.
     bool failsafe_votes = false;
     JsonObject unknown;  // keys of a newer or a foreign member
 

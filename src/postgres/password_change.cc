@@ -30,15 +30,17 @@ Status Instance::write_password_file() {
 Async<void> Instance::change_passwords(Connection& session, bool streaming, Instant deadline) {
     for (const Credentials* user : users_of(config_.postgres)) {
         if (!former_passwords_.has(user->username)) continue;
-        PGHERD_CO_TRY(const Table stored,
-                      co_await session.query(fmt::format("SELECT rolpassword FROM pg_authid WHERE rolname = {}",
-                                                         quote_literal(user->username)),
-                                             deadline));
+        PGHERD_CO_TRY(
+            const Table stored,
+            co_await session.query(fmt::format("SELECT rolpassword FROM pg_authid WHERE rolname = {}",
+                                               quote_literal(user->username)),
+                                   deadline));
         if (!scram_accepts(stored.at(0, "rolpassword"), user->password)) {
             if (!may_be_primary_) continue;
             PGHERD_CO_TRY(const std::string secret, session.encrypt_password(user->username, user->password));
             PGHERD_CO_CHECK(co_await session.query(
-                fmt::format("ALTER ROLE {} PASSWORD '{}'", quote_identifier(user->username), secret), deadline));
+                fmt::format("ALTER ROLE {} PASSWORD '{}'", quote_identifier(user->username), secret),
+                deadline));
             log_.info("password-set", fmt::format("the new password of \"{}\" is set", user->username));
         }
         former_passwords_.forget(user->username);

@@ -1,10 +1,10 @@
 // Passwords that change while the cluster runs (`password_file`: a Secret that is mounted).
 //
-// A new Secret reaches each member at a time of its own, so for a while two passwords of a user are about: the
-// one that the member's file names, and the *former* one, which the servers still take. A primary whose file
-// has changed sets the new one. Every other member goes over when its own copy of pg_authid, replicated like
-// all data, accepts the new one; so nobody logs in with a password before it counts. The former one is kept
-// where libpq reads it, in PostgreSQL's password file, and so survives a restart of the agent.
+// A new Secret reaches each member at a time of its own, so for a while two passwords of a user are about:
+// the one that the member's file names, and the *former* one, which the servers still take. A primary whose
+// file has changed sets the new one. Every other member goes over when its own copy of pg_authid, replicated
+// like all data, accepts the new one; so nobody logs in with a password before it counts. The former one is
+// kept where libpq reads it, in PostgreSQL's password file, and so survives a restart of the agent.
 #pragma once
 
 #include <map>

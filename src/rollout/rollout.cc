@@ -31,8 +31,8 @@ Step next_step(const Facts& facts) {
     // What the change is to mend must not hold it up.
     if (const PodFacts* broken =
             last(facts.pods, [](const PodFacts& p) { return !p.updated && !p.well && !p.leads; }))
-        return {Replace{broken->name}, fmt::format("{} is not well and has the old template", broken->name.text()),
-                false};
+        return {Replace{broken->name},
+                fmt::format("{} is not well and has the old template", broken->name.text()), false};
     if (const PodFacts* pod = last(facts.pods, [](const PodFacts& p) { return !p.well; }))
         return wait(fmt::format("{} is not at full strength yet", pod->name.text()));
     if (static_cast<int>(facts.pods.size()) < facts.wanted)
@@ -42,9 +42,11 @@ Step next_step(const Facts& facts) {
     const PodFacts* leader = last(facts.pods, [](const PodFacts& p) { return p.leads; });
     if (facts.pods.size() == 1)
         return {Replace{leader->name}, fmt::format("{} is alone", leader->name.text()), false};
-    if (const PodFacts* successor = last(facts.pods, [](const PodFacts& p) { return !p.leads && p.can_lead; }))
+    if (const PodFacts* successor =
+            last(facts.pods, [](const PodFacts& p) { return !p.leads && p.can_lead; }))
         return {Switchover{successor->name},
-                fmt::format("{} takes over from {}, which is the last", successor->name.text(), leader->name.text()),
+                fmt::format("{} takes over from {}, which is the last", successor->name.text(),
+                            leader->name.text()),
                 false};
     return wait("no standby can take over from the primary yet");
 }

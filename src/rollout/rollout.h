@@ -19,8 +19,8 @@ struct PodFacts {
     bool updated = false;  // it is as the StatefulSet wants it
     bool leaving = false;  // it is being deleted
     bool leads = false;
-    bool well = false;       // leads, or streams without much lag, and is ready
-    bool can_lead = false;   // a switchover to it would be accepted
+    bool well = false;      // leads, or streams without much lag, and is ready
+    bool can_lead = false;  // a switchover to it would be accepted
     bool operator==(const PodFacts&) const = default;
 };
 

@@ -34,8 +34,8 @@ Result<const JsonObject*> entry(const JsonObject& document, const std::string& l
     return fail(ErrorCode::invalid, fmt::format("no {} \"{}\" under \"{}\"", part, name, list));
 }
 
-Status pem_in(const JsonObject& object, const std::string& key, const std::string& directory, std::string& file,
-              std::string& data) {
+Status pem_in(const JsonObject& object, const std::string& key, const std::string& directory,
+              std::string& file, std::string& data) {
     const std::string coded = text_in(object, key + "-data");
     file = coded.empty() ? text_in(object, key) : std::string();
     if (!file.empty() && !file.starts_with('/')) file = directory + "/" + file;
@@ -62,11 +62,13 @@ Status read_user(const JsonObject& user, const std::string& directory, Access& a
     return {};
 }
 
-Result<Access> from_kubeconfig(const JsonObject& document, const std::string& directory, std::string context) {
+Result<Access> from_kubeconfig(const JsonObject& document, const std::string& directory,
+                               std::string context) {
     if (context.empty()) context = text_in(document, "current-context");
     if (context.empty()) return fail(ErrorCode::invalid, "it has no current-context; name one");
     PGHERD_TRY(const JsonObject* chosen, entry(document, "contexts", "context", context));
-    PGHERD_TRY(const JsonObject* cluster, entry(document, "clusters", "cluster", text_in(*chosen, "cluster")));
+    PGHERD_TRY(const JsonObject* cluster,
+               entry(document, "clusters", "cluster", text_in(*chosen, "cluster")));
     PGHERD_TRY(const JsonObject* user, entry(document, "users", "user", text_in(*chosen, "user")));
     Access access;
     access.namespace_ = text_in(*chosen, "namespace");
@@ -74,7 +76,8 @@ Result<Access> from_kubeconfig(const JsonObject& document, const std::string& di
     while (server.ends_with('/')) server.pop_back();
     if (server.empty()) return fail(ErrorCode::invalid, "its cluster has no server");
     access.servers.push_back(std::move(server));
-    PGHERD_CHECK(pem_in(*cluster, "certificate-authority", directory, access.tls.ca_file, access.tls.ca_data));
+    PGHERD_CHECK(
+        pem_in(*cluster, "certificate-authority", directory, access.tls.ca_file, access.tls.ca_data));
     const Json* insecure = cluster->if_contains("insecure-skip-tls-verify");
     access.tls.verify = !(insecure && insecure->is_bool() && insecure->get_bool());
     PGHERD_CHECK(read_user(*user, directory, access));
@@ -130,8 +133,7 @@ Result<Access> read_kubeconfig(const std::string& text, const std::string& sourc
     if (!document.is_object())
         return fail(ErrorCode::invalid, fmt::format("cannot use {}: it is no kubeconfig", source));
     auto access = from_kubeconfig(document.get_object(), directory, context);
-    if (!access)
-        return std::unexpected(with_context(access.error(), fmt::format("cannot use {}", source)));
+    if (!access) return std::unexpected(with_context(access.error(), fmt::format("cannot use {}", source)));
     return access;
 }
 

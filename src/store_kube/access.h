@@ -24,8 +24,8 @@ struct Access {
 Result<Access> find_access(const KubernetesConfig& config, const Environment& environment);
 
 // Pure; `directory`: what relative paths in it start from.
-Result<Access> read_kubeconfig(const std::string& text, const std::string& source, const std::string& directory,
-                               const std::string& context);
+Result<Access> read_kubeconfig(const std::string& text, const std::string& source,
+                               const std::string& directory, const std::string& context);
 
 // The file's content without the white space around it.
 Result<std::string> read_text_file(const std::string& path);

@@ -32,7 +32,8 @@ template <class T, class Start>
 asio::awaitable<T> answer_of(Start start) {
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(T)>(
         [start = std::move(start)](auto handler) mutable {
-            start([handler = std::move(handler)](T answer) mutable { std::move(handler)(std::move(answer)); });
+            start(
+                [handler = std::move(handler)](T answer) mutable { std::move(handler)(std::move(answer)); });
         },
         asio::use_awaitable);
 }
@@ -136,7 +137,8 @@ Error Api::refusal(const Request& request, const HttpClientResponse& response) c
 asio::awaitable<void> Api::sleep_until(Instant when) {
     Timer timer;
     co_await answer_of<int>([this, when, &timer](auto resume) {
-        timer = loop_.clock().call_at(when, scope_.guard([resume = std::move(resume)]() mutable { resume(0); }));
+        timer =
+            loop_.clock().call_at(when, scope_.guard([resume = std::move(resume)]() mutable { resume(0); }));
     });
 }
 
@@ -169,15 +171,18 @@ asio::awaitable<Result<JsonObject>> Api::call(Request request, Instant deadline)
             if (on_answer) on_answer(true, now);
             Result<JsonObject> body = parse_json_object(response->body);
             if (body) co_return body;
-            progress.note({ErrorCode::unavailable, "cannot understand the Kubernetes API: " + body.error().message,
+            progress.note({ErrorCode::unavailable,
+                           "cannot understand the Kubernetes API: " + body.error().message,
                            Certainty::maybe_done});
         } else {
             const Error error = refusal(request, *response);
             const bool works = error.code != ErrorCode::unavailable;
             // One that is just starting refuses everybody, who renews a lease as well.
-            if (on_answer && response->status != 429) on_answer(works && error.code != ErrorCode::denied, now);
+            if (on_answer && response->status != 429)
+                on_answer(works && error.code != ErrorCode::denied, now);
             progress.note(error);
-            const bool new_token = response->status == 401 && !std::exchange(progress.credentials_renewed, true);
+            const bool new_token =
+                response->status == 401 && !std::exchange(progress.credentials_renewed, true);
             if (new_token) {
                 refresh_credentials(true);
                 continue;
@@ -229,7 +234,8 @@ asio::awaitable<void> Api::look_for_servers(Instant deadline) {
         if (!addresses || !addresses->is_array() || !ports || !ports->is_array()) continue;
         for (const Json& port : ports->get_array())
             for (const Json& address : addresses->get_array()) {
-                if (!port.is_object() || !address.is_object() || text_in(port.get_object(), "name") != "https")
+                if (!port.is_object() || !address.is_object() ||
+                    text_in(port.get_object(), "name") != "https")
                     continue;
                 const Json* number = port.get_object().if_contains("port");
                 if (!number || !number->is_int64()) continue;
@@ -241,12 +247,12 @@ asio::awaitable<void> Api::look_for_servers(Instant deadline) {
     const std::string used = access_.servers[current_];
     access_.servers = std::move(servers);
     const auto kept = std::ranges::find(access_.servers, used);
-    current_ = kept != access_.servers.end()
-                   ? std::size_t(kept - access_.servers.begin())
-                   : std::size_t(loop_.random().below(access_.servers.size()));
+    current_ = kept != access_.servers.end() ? std::size_t(kept - access_.servers.begin())
+                                             : std::size_t(loop_.random().below(access_.servers.size()));
 }
 
-std::unique_ptr<HttpStream> Api::stream(const std::string& path, Instant deadline, HttpClient::OnChunk on_chunk,
+std::unique_ptr<HttpStream> Api::stream(const std::string& path, Instant deadline,
+                                        HttpClient::OnChunk on_chunk,
                                         std::move_only_function<void(Result<void>)> on_end) {
     refresh_credentials(false);
     const std::string server = access_.servers[current_];

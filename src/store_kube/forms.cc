@@ -59,7 +59,11 @@ JsonObject compose(Form form, const Annotations& annotations) {
 bool is_utf8(std::string_view text) {
     for (std::size_t i = 0; i < text.size();) {
         const auto lead = static_cast<unsigned char>(text[i]);
-        const std::size_t more = lead < 0x80 ? 0 : lead >> 5U == 6 ? 1 : lead >> 4U == 14 ? 2 : lead >> 3U == 30 ? 3 : 9;
+        const std::size_t more = lead < 0x80        ? 0
+                                 : lead >> 5U == 6  ? 1
+                                 : lead >> 4U == 14 ? 2
+                                 : lead >> 3U == 30 ? 3
+                                                    : 9;
         if (more == 9 || i + more >= text.size()) return false;
         std::uint32_t code = more == 0 ? lead : lead & (0x3fU >> more);
         for (std::size_t k = 1; k <= more; ++k) {

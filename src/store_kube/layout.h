@@ -25,9 +25,9 @@ namespace pgherd::kube {
 
 // How a record becomes annotations.
 enum class Form {
-    plain,     // one annotation with the value as it is
-    leader,    // the name, with what Patroni needs to judge its age
-    status,    // the members of a JSON object, one annotation each; as the two below
+    plain,   // one annotation with the value as it is
+    leader,  // the name, with what Patroni needs to judge its age
+    status,  // the members of a JSON object, one annotation each; as the two below
     failover,
     sync,
 };

@@ -54,8 +54,9 @@ Duration Leases::ttl_of(const Object& object) {
 asio::awaitable<Result<LeaseId>> Leases::grant(Duration ttl, Instant deadline) {
     const Instant sent = loop_.clock().now();
     const LeaseId lease(static_cast<std::int64_t>(loop_.random().next() >> 1U | 1U));
-    AnnotationChanges annotations{{kTtl, fmt::format("{}us", std::chrono::ceil<std::chrono::microseconds>(ttl).count())},
-                                  {"renewTime", now()}};
+    AnnotationChanges annotations{
+        {kTtl, fmt::format("{}us", std::chrono::ceil<std::chrono::microseconds>(ttl).count())},
+        {"renewTime", now()}};
     if (!holder_.empty()) annotations["holder"] = holder_;
     JsonObject body = writer_.new_object(kind(), layout_.lease_object(lease), annotations);
     if (lease_objects_) body["spec"] = spec(ttl, true);
@@ -94,7 +95,8 @@ asio::awaitable<Result<Duration>> Leases::keep(LeaseId lease, Instant deadline) 
     co_return ttl;
 }
 
-AnnotationChanges Leases::lock_annotations(const Known* base, const std::string& leader, LeaseId lease) const {
+AnnotationChanges Leases::lock_annotations(const Known* base, const std::string& leader,
+                                           LeaseId lease) const {
     const auto text = [&](const char* name) {
         const std::string* found = base ? base->object.annotation(name) : nullptr;
         return found ? *found : std::string();
@@ -123,15 +125,18 @@ asio::awaitable<Status> Leases::renew_lock(LeaseId lease, Instant deadline) {
     };
     const KnownPtr known = knowledge_.latest(Kind::main, layout_.leader_object());
     const Item* held = lock(known.get());
-    const auto taken = [] { return fail(ErrorCode::not_found, "the leader's lock was taken by another member"); };
+    const auto taken = [] {
+        return fail(ErrorCode::not_found, "the leader's lock was taken by another member");
+    };
     const auto own = own_.find(lease);
     if (held && own != own_.end() && !own->second.leads.empty() &&
         (held->foreign_lease || held->record.value != own->second.leads))
         co_return taken();
     if (!held || held->record.lease != lease || held->foreign_lease) co_return Status{};
     const std::string leader = held->record.value;
-    auto judge = [this, lock, lease, leader, taken](const Known* base, bool,
-                                             const std::string& write) -> asio::awaitable<Result<std::optional<Draft>>> {
+    auto judge = [this, lock, lease, leader, taken](
+                     const Known* base, bool,
+                     const std::string& write) -> asio::awaitable<Result<std::optional<Draft>>> {
         const Item* item = lock(base);
         if (!item || (item->record.lease != lease && item->record.value == leader && !item->foreign_lease))
             co_return std::nullopt;

@@ -53,8 +53,11 @@ Marks parse_marks(const Annotations& annotations) {
     for (const auto& [key, value] : *records) {
         if (!value.is_object()) continue;
         const JsonObject& object = value.get_object();
-        Mark mark{revision_in(object, "created"), revision_in(object, "modified"), text_in(object, "print"),
-                  LeaseId(number_in(object, "lease")), {}};
+        Mark mark{revision_in(object, "created"),
+                  revision_in(object, "modified"),
+                  text_in(object, "print"),
+                  LeaseId(number_in(object, "lease")),
+                  {}};
         if (object.contains("raw"))
             if (auto raw = base64_decode(text_in(object, "raw"))) mark.raw = std::move(*raw);
         marks.records.emplace(key, std::move(mark));
@@ -131,11 +134,12 @@ Reading read_object(const Object& object, const Layout& layout, bool pod, const 
         if (!value) continue;
         const Item* same = nullptr;
         if (before)
-            if (const auto old = before->items.find(field.key);
-                old != before->items.end() && old->second.print == print && old->second.record.value == *value)
+            if (const auto old = before->items.find(field.key); old != before->items.end() &&
+                                                                old->second.print == print &&
+                                                                old->second.record.value == *value)
                 same = &old->second;
-        Item item = read_item(field, object, std::move(*value), mark, same,
-                              before && before->write == marks.write);
+        Item item =
+            read_item(field, object, std::move(*value), mark, same, before && before->write == marks.write);
         item.print = print;
         reading.items.emplace(field.key, std::move(item));
     }

@@ -23,7 +23,7 @@ struct Object {
     std::int64_t version = 0;
     std::map<std::string, std::string> labels;
     std::map<std::string, std::string> annotations;
-    std::string pod_ip;     // of a pod, as the two below
+    std::string pod_ip;  // of a pod, as the two below
     std::string node_name;
     std::string hostname;
     Json subsets;  // of Endpoints

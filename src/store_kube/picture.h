@@ -1,7 +1,8 @@
 // What this client knows of the cluster's objects, and the snapshot that follows from it.
 //
 // Knowledge keeps the newest version of each object that any answer has shown, with its records read in the
-// light of the version before. A Picture is one consistent state: of lists, or of lists and the changes since.
+// light of the version before. A Picture is one consistent state: of lists, or of lists and the changes
+// since.
 //
 // The revision of a snapshot is how far the records' own kind of objects has been seen. Members are pods,
 // whose changes arrive on another stream; their revisions are never above that. A record whose lease has

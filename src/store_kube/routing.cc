@@ -36,7 +36,8 @@ std::string essence(const Json& subsets) {
             const Json* port = entry.get_object().if_contains("port");
             const std::string number = port && port->is_number() ? boost::json::serialize(*port) : "";
             parts.push_back(text_in(entry.get_object(), "ip") + " " + number + " " +
-                            text_in(entry.get_object(), "name") + " " + text_in(entry.get_object(), "protocol"));
+                            text_in(entry.get_object(), "name") + " " +
+                            text_in(entry.get_object(), "protocol"));
         }
     }
     std::ranges::sort(parts);
@@ -55,7 +56,8 @@ AnnotationChanges role_labels(const KubernetesConfig& config, const std::optiona
     const bool leads = parsed && (parsed->role == Role::primary || parsed->role == Role::promoted ||
                                   parsed->role == Role::standby_leader);
     if (leads && holds_lock && parsed->running()) {
-        role = parsed->role == Role::standby_leader ? config.standby_leader_label_value : config.leader_label_value;
+        role = parsed->role == Role::standby_leader ? config.standby_leader_label_value
+                                                    : config.leader_label_value;
         tmp_role = "primary";
     } else if (parsed && !leads && parsed->running() && parsed->role == Role::replica) {
         role = config.follower_label_value;

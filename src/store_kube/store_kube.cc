@@ -103,11 +103,11 @@ void KubeStore::run(std::string what, Work work, Done<T> done) {
         if (!result) result = std::unexpected(with_context(std::move(result).error(), text));
         finish(std::move(result));
     };
-    loop_.post(scope_.guard([this, perform, what = std::move(what), work = std::move(work),
-                             done = std::move(done)]() mutable {
-        asio::co_spawn(loop_.context(), perform(std::move(what), std::move(work), std::move(done)),
-                       asio::detached);
-    }));
+    loop_.post(scope_.guard(
+        [this, perform, what = std::move(what), work = std::move(work), done = std::move(done)]() mutable {
+            asio::co_spawn(loop_.context(), perform(std::move(what), std::move(work), std::move(done)),
+                           asio::detached);
+        }));
 }
 
 // --- reading -----------------------------------------------------------------------------------------------
@@ -136,8 +136,8 @@ void KubeStore::load(Instant deadline, Done<SnapshotPtr> done) {
 
 // --- writing -----------------------------------------------------------------------------------------------
 
-// A member is its pod, if the cluster has one of that name. One whose pod was replaced, and that lives on where
-// nobody could reach it, must not speak for its successor.
+// A member is its pod, if the cluster has one of that name. One whose pod was replaced, and that lives on
+// where nobody could reach it, must not speak for its successor.
 asio::awaitable<Result<Kind>> KubeStore::kind_of(const std::string& key, Instant deadline) {
     const auto pod = pod_of(key);
     if (!pod) co_return Kind::main;
@@ -179,12 +179,14 @@ void KubeStore::route(Draft& draft, const Known* base, const std::optional<std::
         return;
     }
     const KnownPtr pod = knowledge_.latest(Kind::pod, *leader);
-    draft.subsets = leader_addresses(config_, api_.name_space(), present,
-                                     *leader == self_ ? config_.pod_ip : std::string(), pod ? &pod->object : nullptr);
+    draft.subsets =
+        leader_addresses(config_, api_.name_space(), present,
+                         *leader == self_ ? config_.pod_ip : std::string(), pod ? &pod->object : nullptr);
 }
 
 asio::awaitable<Result<std::optional<Draft>>> KubeStore::judge(const Swap& swap, Kind kind, Instant deadline,
-                                                               const Known* base, bool fresh, std::string write) {
+                                                               const Known* base, bool fresh,
+                                                               std::string write) {
     Reading reading = base ? base->reading : Reading{};
     auto found = reading.items.find(swap.key);
     if (found != reading.items.end()) {
@@ -202,7 +204,8 @@ asio::awaitable<Result<std::optional<Draft>>> KubeStore::judge(const Swap& swap,
         holds = record && (record->modified == revision->modified ||
                            (kind == Kind::pod && record->modified > revision->modified &&
                             std::min(record->modified, watches_.picture().revision()) == revision->modified));
-    if (const auto* value = std::get_if<IfValue>(&swap.expect)) holds = record && record->value == value->value;
+    if (const auto* value = std::get_if<IfValue>(&swap.expect))
+        holds = record && record->value == value->value;
     if (!holds) co_return fail(ErrorCode::conflict, "it was changed by somebody else");
     if (!swap.value && !record) co_return std::nullopt;
 
@@ -242,7 +245,8 @@ asio::awaitable<Result<Revision>> KubeStore::write(Swap swap, Instant deadline) 
     const auto kind = co_await kind_of(swap.key, deadline);
     if (!kind) co_return std::unexpected(kind.error());
     const std::string object = *kind == Kind::pod ? *pod_of(swap.key) : layout_.object_of(swap.key);
-    auto judged = [this, &swap, kind = *kind, deadline](const Known* base, bool fresh, const std::string& name) {
+    auto judged = [this, &swap, kind = *kind, deadline](const Known* base, bool fresh,
+                                                        const std::string& name) {
         return judge(swap, kind, deadline, base, fresh, name);
     };
     auto changed = co_await writer_.change(*kind, object, judged, deadline);
@@ -310,7 +314,8 @@ Result<std::set<std::string>> find_kube_clusters(EventLoop& loop, const Kubernet
     const std::string path =
         fmt::format("/api/v1/namespaces/{}/{}?labelSelector={}", api.name_space(),
                     config.use_endpoints ? "endpoints" : "configmaps", percent_encode(config.scope_label));
-    const auto ask = [](Api& asked, std::string what, Instant deadline, auto result) -> asio::awaitable<void> {
+    const auto ask = [](Api& asked, std::string what, Instant deadline,
+                        auto result) -> asio::awaitable<void> {
         *result = co_await asked.call({"GET", std::move(what)}, deadline);
     };
     asio::co_spawn(loop.context(), ask(api, path, loop.clock().now() + patience, answer), asio::detached);

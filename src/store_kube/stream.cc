@@ -86,9 +86,9 @@ void Stream::follow() {
     again_.reset();
     line_.clear();
     followed_ = loop_.clock().now();
-    const std::string path = fmt::format(
-        "{}&watch=true&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}", path_, kWatchSeconds,
-        position_);
+    const std::string path =
+        fmt::format("{}&watch=true&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}", path_,
+                    kWatchSeconds, position_);
     const auto on_chunk = [self = self()](std::string_view chunk) {
         if (const auto stream = self()) stream->take(chunk);
     };

@@ -101,15 +101,15 @@ void Watches::remove(const Seer* seer) {
 void Watches::start() {
     for (const Kind kind : {Kind::main, Kind::pod, Kind::lease}) {
         if (kind == Kind::lease && leases_.kind() != Kind::lease) continue;
-        Stream::Handlers handlers{
-            .on_list = [this, kind](ObjectList list) { listed(kind, std::move(list)); },
-            .on_event = [this, kind](const Event& event) { happened(kind, event); },
-            .on_trouble = [this](const Error& error) { interrupted(error); }};
+        Stream::Handlers handlers{.on_list = [this, kind](ObjectList list) { listed(kind, std::move(list)); },
+                                  .on_event = [this, kind](const Event& event) { happened(kind, event); },
+                                  .on_trouble = [this](const Error& error) { interrupted(error); }};
         streams_.push_back(std::make_shared<Stream>(loop_, api_, writer_.listing(kind), std::move(handlers)));
     }
-    for (const auto& stream : streams_) loop_.post(scope_.guard([weak = std::weak_ptr(stream)] {
-        if (const auto begun = weak.lock()) begun->begin();
-    }));
+    for (const auto& stream : streams_)
+        loop_.post(scope_.guard([weak = std::weak_ptr(stream)] {
+            if (const auto begun = weak.lock()) begun->begin();
+        }));
 }
 
 void Watches::stop() {
@@ -178,8 +178,8 @@ void Watches::note_lock() {
     if (!item) return;
     const std::string* text = known->object.annotation("ttl");
     const auto seconds = text ? parse_int(*text) : fail("");
-    const Duration ttl = seconds && *seconds > 0 && *seconds < 86400 ? Duration(std::chrono::seconds(*seconds))
-                                                                      : kPatroniTtl;
+    const Duration ttl =
+        seconds && *seconds > 0 && *seconds < 86400 ? Duration(std::chrono::seconds(*seconds)) : kPatroniTtl;
     ages_.saw(now, sign_of_lock(known->object), ttl, loop_.clock().now());
     plan_end();
 }
@@ -269,13 +269,14 @@ asio::awaitable<void> Watches::end_lock(LeaseId lease, Instant deadline) {
 
 asio::awaitable<void> Watches::clear_records(std::vector<Place> places, Instant deadline) {
     for (const Place& place : places) {
-        auto judge = [this, place](const Known* base, bool,
-                                   const std::string& write) -> asio::awaitable<Result<std::optional<Draft>>> {
+        auto judge = [this, place](
+                         const Known* base, bool,
+                         const std::string& write) -> asio::awaitable<Result<std::optional<Draft>>> {
             const auto found = base ? base->reading.items.find(place.key) : Items::const_iterator();
             if (!base || found == base->reading.items.end() || found->second.record.lease != place.lease)
                 co_return std::nullopt;
-            const Field field =
-                place.kind == Kind::pod ? Layout::fields_of_pod(place.object).front() : layout_.field_of(place.key);
+            const Field field = place.kind == Kind::pod ? Layout::fields_of_pod(place.object).front()
+                                                        : layout_.field_of(place.key);
             const Change change{field, std::nullopt, {}};
             Draft draft;
             draft.annotations = change_of(&base->object, base->reading, &change, {}, write);
@@ -285,8 +286,8 @@ asio::awaitable<void> Watches::clear_records(std::vector<Place> places, Instant 
         const auto cleared = co_await writer_.change(place.kind, place.object, std::move(judge), deadline);
         if (!cleared) co_return;
         if (*cleared && place.kind == Kind::main && layout_.own_object(place.key))
-            co_await writer_.erase(place.kind, place.object, (*cleared)->object.uid, (*cleared)->object.version,
-                                   deadline);
+            co_await writer_.erase(place.kind, place.object, (*cleared)->object.uid,
+                                   (*cleared)->object.version, deadline);
     }
 }
 
@@ -295,7 +296,8 @@ void Watches::plan_tidy() {
     if (tidy_timer_ || picture_.places(LeaseId()).empty()) return;
     tidy_timer_ = loop_.clock().call_at(loop_.clock().now() + kTidyAfter, [this] {
         auto tidy = [](Watches* self, std::weak_ptr<Watches*> alive) -> asio::awaitable<void> {
-            co_await self->clear_records(self->picture_.places(LeaseId()), self->loop_.clock().now() + kCallLimit);
+            co_await self->clear_records(self->picture_.places(LeaseId()),
+                                         self->loop_.clock().now() + kCallLimit);
             if (!alive.expired()) self->tidy_timer_.reset();
         };
         asio::co_spawn(loop_.context(), tidy(this, self_), asio::detached);

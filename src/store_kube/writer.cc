@@ -38,7 +38,8 @@ Outcome outcome_of(const std::string& write, std::int64_t base_version, const st
     if (reading.write == write) return Outcome::done;
     if (reading.version == base_version) return Outcome::open;
     // Somebody else has used up the version that it was bound to.
-    if (reading.base == base_version || (base_version > 0 && reading.write == base_write)) return Outcome::not_done;
+    if (reading.base == base_version || (base_version > 0 && reading.write == base_write))
+        return Outcome::not_done;
     return Outcome::unknown;
 }
 
@@ -53,11 +54,13 @@ std::string Writer::listing(Kind kind) const {
     return collection(kind) + "?labelSelector=" + percent_encode(layout_.selector());
 }
 
-JsonObject Writer::new_object(Kind kind, const std::string& name, const AnnotationChanges& annotations) const {
+JsonObject Writer::new_object(Kind kind, const std::string& name,
+                              const AnnotationChanges& annotations) const {
     std::map<std::string, std::string> texts;
     for (const auto& [key, value] : annotations)
         if (value) texts.emplace(key, *value);
-    if (kind == Kind::main && layout_.endpoints() && name != layout_.leader_object()) texts[kKeptEndpoints] = "";
+    if (kind == Kind::main && layout_.endpoints() && name != layout_.leader_object())
+        texts[kKeptEndpoints] = "";
     JsonObject body;
     body["apiVersion"] = kind == Kind::lease ? "coordination.k8s.io/v1" : "v1";
     body["kind"] = kind == Kind::lease ? "Lease" : layout_.endpoints() ? "Endpoints" : "ConfigMap";
@@ -129,7 +132,8 @@ asio::awaitable<Result<Object>> Writer::send(Kind kind, const std::string& objec
     co_return co_await patch(kind, object, body, Repeat::never, deadline);
 }
 
-asio::awaitable<Result<KnownPtr>> Writer::change(Kind kind, std::string object, Judge judge, Instant deadline) {
+asio::awaitable<Result<KnownPtr>> Writer::change(Kind kind, std::string object, Judge judge,
+                                                 Instant deadline) {
     const std::string write = fmt::format("{:016x}", loop_.random().next());
     struct Lost {
         std::int64_t version;
@@ -149,8 +153,8 @@ asio::awaitable<Result<KnownPtr>> Writer::change(Kind kind, std::string object, 
             stale = false;
         }
         if (const auto other = base ? layout_.other_cluster(base->object.labels) : std::nullopt)
-            co_return fail(ErrorCode::invalid,
-                           fmt::format("{} \"{}\" belongs to the cluster \"{}\"", collection(kind), object, *other));
+            co_return fail(ErrorCode::invalid, fmt::format("{} \"{}\" belongs to the cluster \"{}\"",
+                                                           collection(kind), object, *other));
         if (lost) {
             const Outcome outcome = outcome_of(write, lost->version, lost->write, base.get());
             if (outcome == Outcome::done) co_return base;
@@ -170,7 +174,8 @@ asio::awaitable<Result<KnownPtr>> Writer::change(Kind kind, std::string object, 
         if (sent) co_return knowledge_.learn(kind, std::move(*sent));
         Error error = std::move(sent).error();
         const bool too_late = error.code == ErrorCode::conflict || error.code == ErrorCode::not_found;
-        if (!error.maybe_done() && !too_late) co_return std::unexpected(lost ? lost->error : std::move(error));
+        if (!error.maybe_done() && !too_late)
+            co_return std::unexpected(lost ? lost->error : std::move(error));
         if (error.maybe_done() && !lost)
             lost = Lost{base ? base->object.version : 0, base ? base->reading.write : "", std::move(error)};
         stale = true;

@@ -32,7 +32,7 @@ class Writer {
     // `base`: null when there is no such object. Gives nothing when nothing has to be changed. An error on a
     // base that is not fresh asks for a fresh one.
     using Judge = std::function<asio::awaitable<Result<std::optional<Draft>>>(const Known* base, bool fresh,
-                                                                               const std::string& write)>;
+                                                                              const std::string& write)>;
     // The object as it is afterwards; null when there is none.
     asio::awaitable<Result<KnownPtr>> change(Kind kind, std::string object, Judge judge, Instant deadline);
     // Null: it does not exist.

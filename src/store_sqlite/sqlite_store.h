@@ -11,10 +11,10 @@
 #include <string>
 
 #include "base/scope.h"
+#include "eventloop/file_events.h"
 #include "eventloop/worker.h"
 #include "ports/store.h"
 #include "store_sqlite/database.h"
-#include "eventloop/file_events.h"
 
 namespace pgherd::sqlite {
 

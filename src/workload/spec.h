@@ -56,10 +56,10 @@ struct MemberSpec {
     std::uint16_t postgres_port = 5432;
     std::uint16_t rest_port = 8008;
     std::string data_dir;
-    std::string bin_dir;     // empty = search
-    std::string socket_dir;  // empty = PostgreSQL's default
-    std::string run_as;      // user of the PostgreSQL processes when the agent is root; empty = "postgres"
-    std::string log_dir;     // empty = stderr
+    std::string bin_dir;      // empty = search
+    std::string socket_dir;   // empty = PostgreSQL's default
+    std::string run_as;       // user of the PostgreSQL processes when the agent is root; empty = "postgres"
+    std::string log_dir;      // empty = stderr
     bool clone_from = false;  // while it is a standby, new members copy from it rather than from the primary
 };
 

@@ -6,8 +6,9 @@ namespace pgherd::postgres {
 namespace {
 
 // Made by PostgreSQL 15 for the password "pencil".
-constexpr auto kStored = 
-    "SCRAM-SHA-256$4096:tjqtcMHbVqjQ+VmmTjt3pQ==$Aqd1oMBFCACVylBOFIlNj2EZaswyqnnkJ9dDqHzJWKU=:0HupKgimra8NjUPlOoVHqfZzKQ0pRKvoqDgc2PaUdzc=";
+constexpr auto kStored =
+    "SCRAM-SHA-256$4096:tjqtcMHbVqjQ+VmmTjt3pQ==$Aqd1oMBFCACVylBOFIlNj2EZaswyqnnkJ9dDqHzJWKU=:"
+    "0HupKgimra8NjUPlOoVHqfZzKQ0pRKvoqDgc2PaUdzc=";
 
 TEST(ScramAccepts, ThePasswordThatPostgresStored) {
     EXPECT_TRUE(scram_accepts(kStored, "pencil"));

@@ -13,7 +13,8 @@ PodFacts primary(const char* name, bool updated) {
 }
 
 TEST(Rollout, HasNothingToDoWhenEveryPodIsNew) {
-    const Step step = next_step({3, false, {primary("pg-0", true), standby("pg-1", true), standby("pg-2", true)}});
+    const Step step =
+        next_step({3, false, {primary("pg-0", true), standby("pg-1", true), standby("pg-2", true)}});
     EXPECT_TRUE(std::holds_alternative<Nothing>(step.what));
     EXPECT_TRUE(step.finished);
 }
@@ -39,9 +40,11 @@ TEST(Rollout, WaitsUntilAReplacedPodIsBackAtFullStrength) {
 }
 
 TEST(Rollout, HandsOverOnceAndReplacesTheOldPrimaryLast) {
-    const Step step = next_step({3, false, {standby("pg-0", true), standby("pg-1", true), primary("pg-2", false)}});
+    const Step step =
+        next_step({3, false, {standby("pg-0", true), standby("pg-1", true), primary("pg-2", false)}});
     EXPECT_EQ(std::get<Switchover>(step.what).to, MemberName("pg-1"));
-    const Step last = next_step({3, false, {standby("pg-0", true), primary("pg-1", true), standby("pg-2", false)}});
+    const Step last =
+        next_step({3, false, {standby("pg-0", true), primary("pg-1", true), standby("pg-2", false)}});
     EXPECT_EQ(std::get<Replace>(last.what).pod, MemberName("pg-2"));
 }
 
@@ -52,19 +55,22 @@ TEST(Rollout, HandsOverOnlyToWhoMayLead) {
                   next_step({3, false, {standby("pg-0", true), asynchronous, primary("pg-2", false)}}).what)
                   .to,
               MemberName("pg-0"));
-    EXPECT_TRUE(std::holds_alternative<Nothing>(next_step({2, false, {asynchronous, primary("pg-2", false)}}).what));
+    EXPECT_TRUE(
+        std::holds_alternative<Nothing>(next_step({2, false, {asynchronous, primary("pg-2", false)}}).what));
 }
 
 TEST(Rollout, BeginsWithAPodThatTheOldTemplateHasBroken) {
     auto broken = standby("pg-0", false);
     broken.well = false;
     auto also_broken = standby("pg-2", true);
-    EXPECT_EQ(std::get<Replace>(next_step({3, false, {broken, primary("pg-1", false), also_broken}}).what).pod,
-              MemberName("pg-0"));
+    EXPECT_EQ(
+        std::get<Replace>(next_step({3, false, {broken, primary("pg-1", false), also_broken}}).what).pod,
+        MemberName("pg-0"));
 }
 
 TEST(Rollout, ReplacesTheOnlyMemberWithoutASwitchover) {
-    EXPECT_EQ(std::get<Replace>(next_step({1, false, {primary("pg-0", false)}}).what).pod, MemberName("pg-0"));
+    EXPECT_EQ(std::get<Replace>(next_step({1, false, {primary("pg-0", false)}}).what).pod,
+              MemberName("pg-0"));
 }
 
 TEST(Rollout, RestsWhileTheClusterIsPaused) {

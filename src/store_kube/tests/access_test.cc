@@ -50,7 +50,8 @@ TEST(Kubeconfig, SaysWhatIsWrongWithIt) {
     EXPECT_EQ(read("x").error().message, "cannot use config: no context \"x\" under \"contexts\"");
     EXPECT_EQ(read("d").error().message, "cannot use config: no user \"nobody\" under \"users\"");
     EXPECT_EQ(read("c").error().message,
-              "cannot use config: its user gets credentials by \"exec\", which is not supported; use a certificate or "
+              "cannot use config: its user gets credentials by \"exec\", which is not supported; use a "
+              "certificate or "
               "a token");
     EXPECT_EQ(read_kubeconfig("[]", "f", "/", "").error().message, "cannot use f: it is no kubeconfig");
     EXPECT_EQ(find_access({.kubeconfig = "/nonexistent"}, {}).error().message,

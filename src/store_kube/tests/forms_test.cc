@@ -32,7 +32,8 @@ TEST(Forms, GiveBackWhatTheAgentWrites) {
     SyncRecord sync{MemberName("a"), 1, {MemberName("b"), MemberName("c")}, {}};
     expect_same("sync", write_sync(sync));
     expect_same("sync", write_sync({}));
-    FailoverRequest request{MemberName("a"), MemberName("b"), WallTime(std::chrono::seconds(1'700'000'000)), {}};
+    FailoverRequest request{
+        MemberName("a"), MemberName("b"), WallTime(std::chrono::seconds(1'700'000'000)), {}};
     expect_same("failover", write_failover(request));
     request.leader = MemberName();
     request.scheduled_at.reset();
@@ -44,11 +45,13 @@ TEST(Forms, GiveBackWhatTheAgentWrites) {
 }
 
 TEST(Forms, AreWhatPatroniReads) {
-    const auto sync = to_annotations(layout().field_of("sync"), R"({"leader":"a","quorum":1,"sync_standby":"b,c"})");
+    const auto sync =
+        to_annotations(layout().field_of("sync"), R"({"leader":"a","quorum":1,"sync_standby":"b,c"})");
     EXPECT_EQ(applied(sync), (Annotations{{"leader", "a"}, {"quorum", "1"}, {"sync_standby", "b,c"}}));
     const auto status =
         to_annotations(layout().field_of("status"), R"({"optime":77,"slots":{"a":5},"retain_slots":["a"]})");
-    EXPECT_EQ(applied(status), (Annotations{{"optime", "77"}, {"slots", R"({"a":5})"}, {"retain_slots", R"(["a"])"}}));
+    EXPECT_EQ(applied(status),
+              (Annotations{{"optime", "77"}, {"slots", R"({"a":5})"}, {"retain_slots", R"(["a"])"}}));
 }
 
 TEST(Forms, ReadWhatPatroniWrites) {
@@ -82,8 +85,10 @@ TEST(Forms, AFingerprintIgnoresRenewalsButNoChange) {
 }
 
 TEST(Forms, KnowUtf8) {
-    for (const std::string good : {"", "a", "ü", "日本語", "\xf0\x9f\x90\x98"}) EXPECT_TRUE(is_utf8(good)) << good;
-    for (const std::string bad : {"\xff", "\x80", "\xc3", "a\xe6\x97", "\xc0\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80"})
+    for (const std::string good : {"", "a", "ü", "日本語", "\xf0\x9f\x90\x98"})
+        EXPECT_TRUE(is_utf8(good)) << good;
+    for (const std::string bad :
+         {"\xff", "\x80", "\xc3", "a\xe6\x97", "\xc0\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80"})
         EXPECT_FALSE(is_utf8(bad)) << bad;
 }
 

@@ -10,8 +10,10 @@ namespace {
 
 TEST(Layout, IsPatronisForConfigMaps) {
     const Layout layout({}, "c1");
-    for (const std::string key : {"leader", "status", "failsafe"}) EXPECT_EQ(layout.object_of(key), "c1-leader");
-    for (const std::string key : {"config", "history", "initialize"}) EXPECT_EQ(layout.object_of(key), "c1-config");
+    for (const std::string key : {"leader", "status", "failsafe"})
+        EXPECT_EQ(layout.object_of(key), "c1-leader");
+    for (const std::string key : {"config", "history", "initialize"})
+        EXPECT_EQ(layout.object_of(key), "c1-config");
     EXPECT_EQ(layout.object_of("failover"), "c1-failover");
     EXPECT_EQ(layout.object_of("sync"), "c1-sync");
     EXPECT_EQ(layout.object_of("rule"), "c1-rule");
@@ -32,7 +34,8 @@ TEST(Layout, PutsTheLeaderIntoTheServicesEndpoints) {
 TEST(Layout, GivesEachUnusualKeyAnObjectWithAGoodName) {
     const Layout layout({}, "c1");
     std::set<std::string> names;
-    const std::vector<std::string> keys{"members/a b", "members/A", "members/a", "a/b/c/", "ä", "a%2Fb'\"\\", "", "Z"};
+    const std::vector<std::string> keys{"members/a b", "members/A",  "members/a", "a/b/c/",
+                                        "ä",           "a%2Fb'\"\\", "",          "Z"};
     for (const std::string& key : keys) {
         const std::string name = layout.object_of(key);
         names.insert(name);

@@ -1,4 +1,5 @@
-// Revisions of records that share an object, as several clients see them, beside those who know nothing of it.
+// Revisions of records that share an object, as several clients see them, beside those who know nothing of
+// it.
 #include "store_kube/marks.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +18,9 @@ class Kept {
     explicit Kept(std::string name) { object_.name = std::move(name); }
 
     const Object& object() const { return object_; }
-    Reading read(const Reading* before = nullptr) const { return read_object(object_, layout(), false, before); }
+    Reading read(const Reading* before = nullptr) const {
+        return read_object(object_, layout(), false, before);
+    }
     // As this module writes, on the ground of what the writer reads now.
     void put(const std::string& key, std::optional<std::string> value, LeaseId lease = {},
              const AnnotationChanges& more = {}) {
@@ -83,8 +86,8 @@ TEST(Marks, AForeignWriterBesideOursMovesNothingForWhoWasWatching) {
 
 TEST(Marks, AForeignChangeOfARecordIsAChange) {
     Kept kept("c1-config");
-    kept.put("config", "1");                 // 100
-    kept.put("history", "[]");               // 110
+    kept.put("config", "1");    // 100
+    kept.put("history", "[]");  // 110
     const Reading before = kept.read();
     kept.apply({{"config", "{\"ttl\":20}"}});  // 120
     const Reading now = kept.read(&before);

@@ -41,8 +41,9 @@ TEST(Routing, TheLeadersAddressReplacesAllOthers) {
     config.ports = {{"postgresql", 5432, ""}};
     const auto wanted = leader_addresses(config, "n", Json(), "10.0.0.1", nullptr);
     ASSERT_TRUE(wanted);
-    EXPECT_EQ(to_text(*wanted),
-              R"([{"addresses":[{"ip":"10.0.0.1"}],"ports":[{"port":5432,"name":"postgresql","protocol":"TCP"}]}])");
+    EXPECT_EQ(
+        to_text(*wanted),
+        R"([{"addresses":[{"ip":"10.0.0.1"}],"ports":[{"port":5432,"name":"postgresql","protocol":"TCP"}]}])");
     EXPECT_FALSE(leader_addresses(config, "n", *wanted, "10.0.0.1", nullptr)) << "nothing to change";
     EXPECT_TRUE(leader_addresses(config, "n", *wanted, "10.0.0.2", nullptr));
     EXPECT_FALSE(leader_addresses(config, "n", *wanted, "", nullptr)) << "the address is not known";

@@ -10,8 +10,9 @@ namespace pgherd {
 namespace {
 
 TEST(AgentsLayer, StartsOneAgentPerMember) {
-    auto layer = agents_layer("/opt/a b/pgherd", {{"one", MemberName("one"), "/srv/o'ne/agent.yml", "/srv/one"},
-                                                  {"two", MemberName("two"), "/srv/two/agent.yml", ""}});
+    auto layer =
+        agents_layer("/opt/a b/pgherd", {{"one", MemberName("one"), "/srv/o'ne/agent.yml", "/srv/one"},
+                                         {"two", MemberName("two"), "/srv/two/agent.yml", ""}});
     ASSERT_TRUE(supervise::validate_layer(layer));
     ASSERT_TRUE(supervise::validate_plan(layer.sections));
     EXPECT_EQ(supervise::default_services(layer.sections), (std::vector<std::string>{"one", "two"}));

@@ -72,7 +72,8 @@ StoreBackendCase backend(std::string name, Mode mode) {
 
 INSTANTIATE_TEST_SUITE_P(Kube, StoreConformance,
                          ::testing::Values(backend("config_maps", Mode::config_maps),
-                                           backend("endpoints", Mode::endpoints), backend("leases", Mode::leases)),
+                                           backend("endpoints", Mode::endpoints),
+                                           backend("leases", Mode::leases)),
                          store_backend_name);
 
 }  // namespace

@@ -47,7 +47,8 @@ inline bool poll(EventLoop& loop, const std::function<bool()>& condition, Durati
 inline std::string kube_program(const std::string& name) {
     const char* folder = std::getenv("PGHERD_KUBE_BIN");
     if (!folder || !std::filesystem::exists(std::string(folder) + "/" + name)) {
-        fmt::print(stderr, "these tests need a Kubernetes: set PGHERD_KUBE_BIN to the folder with {}\n", name);
+        fmt::print(stderr, "these tests need a Kubernetes: set PGHERD_KUBE_BIN to the folder with {}\n",
+                   name);
         std::exit(1);
     }
     return std::string(folder) + "/" + name;
@@ -133,16 +134,19 @@ class KubeServer {
         make_certificates();
         etcd_ = std::make_unique<Program>(
             std::vector<std::string>{kube_program("etcd"), "--name", "e", "--data-dir", dir_.file("etcd"),
-                                     "--listen-client-urls", etcd_url(), "--advertise-client-urls", etcd_url(),
-                                     "--listen-peer-urls", peer_url(), "--initial-advertise-peer-urls", peer_url(),
-                                     "--initial-cluster", "e=" + peer_url(), "--unsafe-no-fsync"},
+                                     "--listen-client-urls", etcd_url(), "--advertise-client-urls",
+                                     etcd_url(), "--listen-peer-urls", peer_url(),
+                                     "--initial-advertise-peer-urls", peer_url(), "--initial-cluster",
+                                     "e=" + peer_url(), "--unsafe-no-fsync"},
             dir_.file("etcd.log"));
         server_ = std::make_unique<Program>(
             std::vector<std::string>{
                 kube_program("kube-apiserver"), "--etcd-servers=" + etcd_url(), "--bind-address=127.0.0.1",
                 "--advertise-address=127.0.0.1", fmt::format("--secure-port={}", port_),
-                "--tls-cert-file=" + dir_.file("server.crt"), "--tls-private-key-file=" + dir_.file("server.key"),
-                "--client-ca-file=" + dir_.file("ca.crt"), "--service-account-issuer=https://kubernetes.default.svc",
+                "--tls-cert-file=" + dir_.file("server.crt"),
+                "--tls-private-key-file=" + dir_.file("server.key"),
+                "--client-ca-file=" + dir_.file("ca.crt"),
+                "--service-account-issuer=https://kubernetes.default.svc",
                 "--service-account-key-file=" + dir_.file("server.pub"),
                 "--service-account-signing-key-file=" + dir_.file("server.key"),
                 "--service-cluster-ip-range=10.79.0.0/16", "--authorization-mode=RBAC",
@@ -170,7 +174,8 @@ class KubeServer {
         const std::string path = dir_.file(fmt::format("plain-{}.yaml", at));
         std::ofstream(path) << fmt::format(
             "current-context: c\ncontexts: [{{name: c, context: {{cluster: k, user: u}}}}]\n"
-            "clusters: [{{name: k, cluster: {{server: 'http://127.0.0.1:{}'}}}}]\nusers: [{{name: u, user: {{}}}}]\n",
+            "clusters: [{{name: k, cluster: {{server: 'http://127.0.0.1:{}'}}}}]\nusers: [{{name: u, user: "
+            "{{}}}}]\n",
             at);
         return path;
     }
@@ -186,7 +191,8 @@ class KubeServer {
                        [&](auto result) { answer = std::move(result); });
         if (!loop.run_until([&] { return answer.has_value(); }, kKubeLimit)) return fail("no answer");
         if (!*answer) return std::unexpected(answer->error());
-        if ((*answer)->status / 100 != 2) return fail(fmt::format("{} {}", (*answer)->status, (*answer)->body));
+        if ((*answer)->status / 100 != 2)
+            return fail(fmt::format("{} {}", (*answer)->status, (*answer)->body));
         return parse_json_object((*answer)->body);
     }
     // It needs some seconds to come up.
@@ -202,11 +208,11 @@ class KubeServer {
     }
     void new_pod(EventLoop& loop, const std::string& name_space, const std::string& name,
                  const std::string& scope) const {
-        const auto made = request(
-            loop, "POST", fmt::format("/api/v1/namespaces/{}/pods", name_space),
-            fmt::format(R"({{"metadata":{{"name":"{}","labels":{{"cluster-name":"{}"}}}},)"
-                        R"("spec":{{"containers":[{{"name":"c","image":"i"}}]}}}})",
-                        name, scope));
+        const auto made =
+            request(loop, "POST", fmt::format("/api/v1/namespaces/{}/pods", name_space),
+                    fmt::format(R"({{"metadata":{{"name":"{}","labels":{{"cluster-name":"{}"}}}},)"
+                                R"("spec":{{"containers":[{{"name":"c","image":"i"}}]}}}})",
+                                name, scope));
         ASSERT_TRUE(made) << made.error().message;
     }
     // All that is older than now is compacted away, in etcd and, by a restart, in the API server's memory.
@@ -236,9 +242,10 @@ class KubeServer {
             openssl({"genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out",
                      dir_.file(std::string(key) + ".key")});
         openssl({"pkey", "-in", dir_.file("server.key"), "-pubout", "-out", dir_.file("server.pub")});
-        openssl({"req", "-x509", "-new", "-key", dir_.file("ca.key"), "-subj", "/CN=ca", "-days", "30", "-out",
-                 dir_.file("ca.crt")});
-        for (const auto& [name, subject] : {std::pair{"server", "/CN=server"}, {"client", "/O=system:masters/CN=admin"}}) {
+        openssl({"req", "-x509", "-new", "-key", dir_.file("ca.key"), "-subj", "/CN=ca", "-days", "30",
+                 "-out", dir_.file("ca.crt")});
+        for (const auto& [name, subject] :
+             {std::pair{"server", "/CN=server"}, {"client", "/O=system:masters/CN=admin"}}) {
             const std::string base = dir_.file(name);
             openssl({"req", "-new", "-key", base + ".key", "-subj", subject, "-out", base + ".csr"});
             openssl({"x509", "-req", "-in", base + ".csr", "-CA", dir_.file("ca.crt"), "-CAkey",
@@ -255,17 +262,18 @@ class KubeServer {
         return {std::istreambuf_iterator<char>(file), {}};
     }
     std::string write_kubeconfig(std::uint16_t at, const std::string& token_file) const {
-        const std::string user =
-            token_file.empty()
-                ? fmt::format("{{client-certificate-data: {}, client-key-data: {}}}",
-                              base64_encode(content(dir_.file("client.crt"))),
-                              base64_encode(content(dir_.file("client.key"))))
-                : fmt::format("{{tokenFile: '{}'}}", token_file);
+        const std::string user = token_file.empty()
+                                     ? fmt::format("{{client-certificate-data: {}, client-key-data: {}}}",
+                                                   base64_encode(content(dir_.file("client.crt"))),
+                                                   base64_encode(content(dir_.file("client.key"))))
+                                     : fmt::format("{{tokenFile: '{}'}}", token_file);
         const std::string path =
             dir_.file(fmt::format("kubeconfig-{}{}.yaml", at, token_file.empty() ? "" : "-token"));
         std::ofstream(path) << fmt::format(
-            "current-context: c\ncontexts:\n- name: c\n  context: {{cluster: k, user: u, namespace: default}}\n"
-            "clusters:\n- name: k\n  cluster: {{server: 'https://127.0.0.1:{}', certificate-authority: '{}'}}\n"
+            "current-context: c\ncontexts:\n- name: c\n  context: {{cluster: k, user: u, namespace: "
+            "default}}\n"
+            "clusters:\n- name: k\n  cluster: {{server: 'https://127.0.0.1:{}', certificate-authority: "
+            "'{}'}}\n"
             "users:\n- name: u\n  user: {}\n",
             at ? at : port_, dir_.file("ca.crt"), user);
         return path;
@@ -398,7 +406,8 @@ class PlainKube {
         const auto up = [&] {
             std::optional<bool> answer;
             client.request("GET", fmt::format("http://127.0.0.1:{}/version", port_), {}, {},
-                           loop.clock().now() + kKubeLimit, [&](auto result) { answer = result.has_value(); });
+                           loop.clock().now() + kKubeLimit,
+                           [&](auto result) { answer = result.has_value(); });
             loop.run_until([&] { return answer.has_value(); }, kKubeLimit);
             return answer.value_or(false);
         };
@@ -420,7 +429,8 @@ class StoreCaller {
     Result<T> wait(Call call, Duration limit) {
         auto answer = std::make_shared<std::optional<Result<T>>>();
         call(loop_.clock().now() + limit, [answer](Result<T> result) { answer->emplace(std::move(result)); });
-        if (!loop_.run_until([&] { return answer->has_value(); }, limit + kKubeLimit)) return fail("no answer");
+        if (!loop_.run_until([&] { return answer->has_value(); }, limit + kKubeLimit))
+            return fail("no answer");
         return std::move(**answer);
     }
     Result<SnapshotPtr> load(Store& store, Duration limit = kKubeLimit) {

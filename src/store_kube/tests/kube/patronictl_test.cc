@@ -20,9 +20,9 @@ class PatronictlTest : public ::testing::TestWithParam<bool> {
         config_.namespace_ = name_space_;
         config_.kubeconfig = server_.kubeconfig();
         for (const char* pod : {"m1", "m2"}) server_.new_pod(loop_, name_space_, pod, "c1");
-        std::ofstream(server_.file("patronictl.yaml"))
-            << fmt::format("scope: c1\nkubernetes: {{namespace: {}, context: c, labels: {{}}, use_endpoints: {}}}\n",
-                           name_space_, GetParam());
+        std::ofstream(server_.file("patronictl.yaml")) << fmt::format(
+            "scope: c1\nkubernetes: {{namespace: {}, context: c, labels: {{}}, use_endpoints: {}}}\n",
+            name_space_, GetParam());
     }
     std::string patronictl(std::vector<std::string> words) {
         const std::string output = server_.file(fmt::format("patronictl-{}-{}.out", name_space_, ++calls_));
@@ -45,9 +45,10 @@ class PatronictlTest : public ::testing::TestWithParam<bool> {
 };
 
 std::string member(const std::string& host, const std::string& role, const std::string& more) {
-    return fmt::format(R"({{"conn_url":"postgres://{}:5432/postgres","api_url":"http://{}:8008/patroni",)"
-                       R"("state":"running","role":"{}","version":"4.1.5","timeline":3,"xlog_location":100{}}})",
-                       host, host, role, more);
+    return fmt::format(
+        R"({{"conn_url":"postgres://{}:5432/postgres","api_url":"http://127.0.0.1:1/patroni",)"
+        R"("state":"running","role":"{}","version":"4.1.5","timeline":3,"xlog_location":100{}}})",
+        host, role, more);
 }
 
 TEST_P(PatronictlTest, ListsTheClusterAndChangesItsConfiguration) {
@@ -60,10 +61,12 @@ TEST_P(PatronictlTest, ListsTheClusterAndChangesItsConfiguration) {
     ASSERT_TRUE(call_.put(**store, "leader", "m1", *lease));
     ASSERT_TRUE(call_.put(**store, "status", R"({"optime":100,"slots":{"m2":100},"retain_slots":["m2"]})"));
     ASSERT_TRUE(call_.put(**store, "sync", R"({"leader":"m1","quorum":0,"sync_standby":"m2"})"));
-    ASSERT_TRUE(call_.put(**store, "history", R"([[1,100,"no recovery target specified","2026-01-01T00:00:00+00:00","m1"]])"));
+    ASSERT_TRUE(call_.put(**store, "history",
+                          R"([[1,100,"no recovery target specified","2026-01-01T00:00:00+00:00","m1"]])"));
     ASSERT_TRUE(call_.put(**store, "members/m1", member("10.0.0.1", "primary", ""), *lease));
     ASSERT_TRUE(call_.put(**store, "members/m2",
-                          member("10.0.0.2", "replica", R"(,"replication_state":"streaming","replay_lsn":100,"receive_lsn":100)"),
+                          member("10.0.0.2", "replica",
+                                 R"(,"replication_state":"streaming","replay_lsn":100,"receive_lsn":100)"),
                           *lease));
     const std::string list = patronictl({"list", "-f", "json"});
     const auto rows = parse_json(list);

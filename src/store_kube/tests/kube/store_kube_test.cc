@@ -215,8 +215,9 @@ TEST_F(KubeStoreTest, ALockThatPatroniHasTakenEndsTheHoldersLease) {
     const auto lease = call_.grant(*store, 30s);
     ASSERT_TRUE(lease);
     ASSERT_TRUE(call_.put(*store, "leader", "m1", *lease));
-    patch("configmaps", "c1-leader",
-          R"({"leader":"p1","acquireTime":"2026-01-01","renewTime":"2026-01-01","ttl":"1","transitions":"1"})");
+    patch(
+        "configmaps", "c1-leader",
+        R"({"leader":"p1","acquireTime":"2026-01-01","renewTime":"2026-01-01","ttl":"1","transitions":"1"})");
     ASSERT_TRUE(run_until([&] { return seen.shows("leader", "p1"); }));
     const auto kept = call_.keep(*store, *lease);
     ASSERT_FALSE(kept);
@@ -312,7 +313,8 @@ TEST_F(KubeStoreTest, NeighboursInOneObjectDoNotDisturbEachOther) {
 TEST_F(KubeStoreTest, ALostAnswerIsFoundOutByReading) {
     PlainKube plain(loop_, server_);
     Proxy proxy(loop_, plain.port());
-    const auto store = open([&](auto& config) { config.kubeconfig = server_.plain_kubeconfig(proxy.port()); });
+    const auto store =
+        open([&](auto& config) { config.kubeconfig = server_.plain_kubeconfig(proxy.port()); });
     Seen seen(*store);
     proxy.lose_next_answer = true;
     const auto created = call_.swap(*store, {"rule", IfAbsent{}, "1", {}});
@@ -329,7 +331,8 @@ TEST_F(KubeStoreTest, ALostAnswerIsFoundOutByReading) {
 TEST_F(KubeStoreTest, ATokenIsReadAgainWhenItIsReplaced) {
     const std::string account = fmt::format("/api/v1/namespaces/{}/serviceaccounts", name_space_);
     ASSERT_TRUE(server_.request(loop_, "POST", account, R"({"metadata":{"name":"pg"}})"));
-    const auto token = server_.request(loop_, "POST", account + "/pg/token", R"({"spec":{"expirationSeconds":600}})");
+    const auto token =
+        server_.request(loop_, "POST", account + "/pg/token", R"({"spec":{"expirationSeconds":600}})");
     ASSERT_TRUE(token) << token.error().message;
     const std::string rights = fmt::format("/apis/rbac.authorization.k8s.io/v1/namespaces/{}/", name_space_);
     // Exactly what README.md asks for.
@@ -340,9 +343,10 @@ TEST_F(KubeStoreTest, ATokenIsReadAgainWhenItIsReplaced) {
         R"({"apiGroups":[""],"resources":["pods"],"verbs":["get","list","watch","patch"]}]})"));
     ASSERT_TRUE(server_.request(
         loop_, "POST", rights + "rolebindings",
-        fmt::format(R"({{"metadata":{{"name":"pg"}},"roleRef":{{"apiGroup":"rbac.authorization.k8s.io","kind":"Role",)"
-                    R"("name":"pg"}},"subjects":[{{"kind":"ServiceAccount","name":"pg","namespace":"{}"}}]}})",
-                    name_space_)));
+        fmt::format(
+            R"({{"metadata":{{"name":"pg"}},"roleRef":{{"apiGroup":"rbac.authorization.k8s.io","kind":"Role",)"
+            R"("name":"pg"}},"subjects":[{{"kind":"ServiceAccount","name":"pg","namespace":"{}"}}]}})",
+            name_space_)));
     server_.new_pod(loop_, name_space_, "m1", "c1");
     const std::string file = server_.file("token-" + name_space_);
     std::ofstream(file) << "an old one";
@@ -377,14 +381,16 @@ TEST_F(KubeStoreTest, AMissingPermissionIsNamed) {
     const auto store = open([&](auto& config) { config.namespace_ = name_space_ + "-none"; });
     const auto written = call_.put(*store, "config", "{}", {}, 5s);
     ASSERT_FALSE(written);
-    EXPECT_NE(written.error().message.find(name_space_ + "-none"), std::string::npos) << written.error().message;
+    EXPECT_NE(written.error().message.find(name_space_ + "-none"), std::string::npos)
+        << written.error().message;
 }
 
 TEST_F(KubeStoreTest, ObjectsOfOthersAreLeftAlone) {
     ASSERT_TRUE(server_.request(loop_, "POST", fmt::format("/api/v1/namespaces/{}/configmaps", name_space_),
                                 R"({"metadata":{"name":"c1-rule","labels":{"cluster-name":"c1-r"}}})"));
-    ASSERT_TRUE(server_.request(loop_, "POST", fmt::format("/api/v1/namespaces/{}/configmaps", name_space_),
-                                R"({"metadata":{"name":"c1-mine","labels":{"cluster-name":"c1"}},"data":{"a":"b"}})"));
+    ASSERT_TRUE(server_.request(
+        loop_, "POST", fmt::format("/api/v1/namespaces/{}/configmaps", name_space_),
+        R"({"metadata":{"name":"c1-mine","labels":{"cluster-name":"c1"}},"data":{"a":"b"}})"));
     const auto store = open();
     EXPECT_FALSE(call_.put(*store, "rule", "1"));
     const auto snapshot = call_.load(*store);
