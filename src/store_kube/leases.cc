@@ -18,6 +18,16 @@ std::int64_t seconds(Duration ttl) {
     return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(ttl).count());
 }
 
+const Item* lock_in(const Known* known) {
+    if (!known) return nullptr;
+    const auto found = known->reading.items.find("leader");
+    return found == known->reading.items.end() ? nullptr : &found->second;
+}
+
+std::unexpected<Error> lock_taken() {
+    return fail(ErrorCode::not_found, "the leader's lock was taken by another member");
+}
+
 }  // namespace
 
 Leases::Leases(EventLoop& loop, Writer& writer, Knowledge& knowledge, const Layout& layout,
@@ -116,36 +126,32 @@ void Leases::wrote_lock(LeaseId lease, const std::string& leader) {
     for (auto& [each, own] : own_) own.leads = each == lease ? leader : std::string();
 }
 
+asio::awaitable<Result<std::optional<Draft>>> Leases::judge_lock(const Known* base, std::string write,
+                                                                 LeaseId lease, std::string leader) {
+    const Item* item = lock_in(base);
+    // Released, or moved to another lease of the same leader.
+    if (!item || (item->record.lease != lease && item->record.value == leader && !item->foreign_lease))
+        co_return std::nullopt;
+    if (item->record.lease != lease) co_return lock_taken();
+    Draft draft;
+    draft.annotations =
+        change_of(&base->object, base->reading, nullptr, lock_annotations(base, leader, lease), write);
+    if (on_lock) on_lock(draft, base, leader);
+    co_return draft;
+}
+
 // Only if the lock is known to hang on this lease. Who has taken it meanwhile has ended the lease.
 asio::awaitable<Status> Leases::renew_lock(LeaseId lease, Instant deadline) {
-    const auto lock = [](const Known* known) -> const Item* {
-        if (!known) return nullptr;
-        const auto found = known->reading.items.find("leader");
-        return found == known->reading.items.end() ? nullptr : &found->second;
-    };
     const KnownPtr known = knowledge_.latest(Kind::main, layout_.leader_object());
-    const Item* held = lock(known.get());
-    const auto taken = [] {
-        return fail(ErrorCode::not_found, "the leader's lock was taken by another member");
-    };
+    const Item* held = lock_in(known.get());
     const auto own = own_.find(lease);
     if (held && own != own_.end() && !own->second.leads.empty() &&
         (held->foreign_lease || held->record.value != own->second.leads))
-        co_return taken();
+        co_return lock_taken();
     if (!held || held->record.lease != lease || held->foreign_lease) co_return Status{};
-    const std::string leader = held->record.value;
-    auto judge = [this, lock, lease, leader, taken](
-                     const Known* base, bool,
-                     const std::string& write) -> asio::awaitable<Result<std::optional<Draft>>> {
-        const Item* item = lock(base);
-        if (!item || (item->record.lease != lease && item->record.value == leader && !item->foreign_lease))
-            co_return std::nullopt;
-        if (item->record.lease != lease) co_return taken();
-        Draft draft;
-        draft.annotations =
-            change_of(&base->object, base->reading, nullptr, lock_annotations(base, leader, lease), write);
-        if (on_lock) on_lock(draft, base, leader);
-        co_return draft;
+    auto judge = [this, lease, leader = held->record.value](const Known* base, bool,
+                                                            const std::string& write) {
+        return judge_lock(base, write, lease, leader);
     };
     auto changed = co_await writer_.change(Kind::main, layout_.leader_object(), std::move(judge), deadline);
     if (changed && *changed && on_written) on_written((*changed)->object.version);

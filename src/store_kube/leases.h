@@ -54,6 +54,8 @@ class Leases {
         std::string leads;  // whose lock hangs on it, as this client wrote it
     };
     asio::awaitable<Status> renew_lock(LeaseId lease, Instant deadline);
+    asio::awaitable<Result<std::optional<Draft>>> judge_lock(const Known* base, std::string write,
+                                                             LeaseId lease, std::string leader);
     JsonObject spec(Duration ttl, bool is_new) const;
     std::string now() const;
 

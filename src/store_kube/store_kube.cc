@@ -48,6 +48,7 @@ class KubeStore final : public Store {
     void run(std::string what, Work work, Done<T> done);
 
     asio::awaitable<Result<Picture>> read_all(Instant deadline);
+    asio::awaitable<Result<SnapshotPtr>> read_snapshot(Instant deadline);
     asio::awaitable<Result<Revision>> write(Swap swap, Instant deadline);
     asio::awaitable<Status> end_lease(LeaseId lease, Instant deadline);
     asio::awaitable<Result<Kind>> kind_of(const std::string& key, Instant deadline);
@@ -125,12 +126,14 @@ asio::awaitable<Result<Picture>> KubeStore::read_all(Instant deadline) {
     co_return picture;
 }
 
+asio::awaitable<Result<SnapshotPtr>> KubeStore::read_snapshot(Instant deadline) {
+    auto picture = co_await read_all(deadline);
+    if (!picture) co_return std::unexpected(std::move(picture).error());
+    co_return picture->snapshot();
+}
+
 void KubeStore::load(Instant deadline, Done<SnapshotPtr> done) {
-    auto work = [this, deadline]() -> asio::awaitable<Result<SnapshotPtr>> {
-        auto picture = co_await read_all(deadline);
-        if (!picture) co_return std::unexpected(std::move(picture).error());
-        co_return picture->snapshot();
-    };
+    auto work = [this, deadline] { return read_snapshot(deadline); };
     run<SnapshotPtr>("cannot read the store", std::move(work), std::move(done));
 }
 

@@ -267,21 +267,24 @@ asio::awaitable<void> Watches::end_lock(LeaseId lease, Instant deadline) {
     not_before_ = loop_.clock().now() + kPause;
 }
 
+asio::awaitable<Result<std::optional<Draft>>> Watches::judge_cleared(const Known* base, std::string write,
+                                                                     Place place) {
+    const auto found = base ? base->reading.items.find(place.key) : Items::const_iterator();
+    if (!base || found == base->reading.items.end() || found->second.record.lease != place.lease)
+        co_return std::nullopt;
+    const Field field =
+        place.kind == Kind::pod ? Layout::fields_of_pod(place.object).front() : layout_.field_of(place.key);
+    const Change change{field, std::nullopt, {}};
+    Draft draft;
+    draft.annotations = change_of(&base->object, base->reading, &change, {}, write);
+    if (on_cleared) on_cleared(draft, base, place.key);
+    co_return draft;
+}
+
 asio::awaitable<void> Watches::clear_records(std::vector<Place> places, Instant deadline) {
     for (const Place& place : places) {
-        auto judge = [this, place](
-                         const Known* base, bool,
-                         const std::string& write) -> asio::awaitable<Result<std::optional<Draft>>> {
-            const auto found = base ? base->reading.items.find(place.key) : Items::const_iterator();
-            if (!base || found == base->reading.items.end() || found->second.record.lease != place.lease)
-                co_return std::nullopt;
-            const Field field = place.kind == Kind::pod ? Layout::fields_of_pod(place.object).front()
-                                                        : layout_.field_of(place.key);
-            const Change change{field, std::nullopt, {}};
-            Draft draft;
-            draft.annotations = change_of(&base->object, base->reading, &change, {}, write);
-            if (on_cleared) on_cleared(draft, base, place.key);
-            co_return draft;
+        auto judge = [this, place](const Known* base, bool, const std::string& write) {
+            return judge_cleared(base, write, place);
         };
         const auto cleared = co_await writer_.change(place.kind, place.object, std::move(judge), deadline);
         if (!cleared) co_return;

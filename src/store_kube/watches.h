@@ -57,6 +57,8 @@ class Watches {
     void report();
     void plan_end();
     void plan_tidy();
+    asio::awaitable<Result<std::optional<Draft>>> judge_cleared(const Known* base, std::string write,
+                                                                Place place);
     asio::awaitable<void> check_end(LeaseId lease);
     asio::awaitable<void> end_lock(LeaseId lease, Instant deadline);
     asio::awaitable<Result<std::string>> sign_now(LeaseId lease, Instant deadline);
