@@ -272,11 +272,12 @@ TEST_F(LogHubTest, SharesTheLoopBetweenAHundredFollowersAWriterAndOthers) {
 }
 
 TEST_F(LogHubTest, RotatesFilesBySizeAndKeepsSome) {
-    TempDir dir;
-    hub_.add_output(std::make_shared<RotatedLogFiles>(loop_, LogFileOptions{dir.path(), 1000, 2}));
+    const TempDir dir;
+    LogHub hub(loop_);
+    hub.add_output(std::make_shared<RotatedLogFiles>(loop_, LogFileOptions{dir.path(), 1000, 2}));
     for (int i = 0; i < 100; ++i) {
-        hub_.append("my/service", fmt::format("{:04}", i));
-        hub_.append("other", "x");
+        hub.append("my/service", fmt::format("{:04}", i));
+        hub.append("other", "x");
     }
     const std::string base = dir.file("my%2fservice.log");
     EXPECT_TRUE(wait_for([&] { return content_of(base).ends_with("0099\n"); }));
