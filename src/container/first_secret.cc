@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -33,6 +34,14 @@ JsonObject secret(const std::string& name) {
             {"stringData", std::move(passwords)}};
 }
 
+boost::asio::awaitable<void> create(kube::Api& api, std::string body, Instant deadline,
+                                    std::optional<Result<JsonObject>>& answer) {
+    answer = co_await api.call({.method = "POST",
+                                .path = fmt::format("/api/v1/namespaces/{}/secrets", api.name_space()),
+                                .body = std::move(body)},
+                               deadline);
+}
+
 }  // namespace
 
 std::string random_password() {
@@ -48,16 +57,10 @@ Result<bool> make_first_secret(const std::string& name, const KubernetesConfig& 
     EventLoop loop;
     PGHERD_TRY(kube::Access access, kube::find_access(config, current_environment()));
     kube::Api api(loop, std::move(access), config);
-    const std::string body = boost::json::serialize(secret(name));
     std::optional<Result<JsonObject>> answer;
     const Instant deadline = loop.clock().now() + kPatience;
-    auto make = [&]() -> boost::asio::awaitable<void> {
-        kube::Request request{.method = "POST",
-                              .path = fmt::format("/api/v1/namespaces/{}/secrets", api.name_space()),
-                              .body = body};
-        answer = co_await api.call(std::move(request), deadline);
-    };
-    boost::asio::co_spawn(loop.context(), make(), boost::asio::detached);
+    boost::asio::co_spawn(loop.context(), create(api, boost::json::serialize(secret(name)), deadline, answer),
+                          boost::asio::detached);
     loop.run_until([&] { return answer.has_value(); }, kPatience + 1s);
     if (!answer) return fail(ErrorCode::timeout, fmt::format("cannot make Secret \"{}\": no answer", name));
     if (*answer) return true;

@@ -128,7 +128,8 @@ class Pg:
     # --- clients -----------------------------------------------------------------------------------------------------------
 
     def dsn(self, role="primary"):
-        return f"host={self.service(role)} user=postgres password={self.password()} dbname=postgres"
+        password = self.password().replace("\\", "\\\\").replace("'", "\\'")
+        return f"host={self.service(role)} user=postgres password='{password}' dbname=postgres"
 
     def writer(self):
         """`pgherd writes` through the Service of the primary, from outside of every node; it has begun to write."""
