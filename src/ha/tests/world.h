@@ -425,6 +425,7 @@ inline void set_memory(World& w, const std::vector<std::string>& words) {
                 m.rewind = pick(v, rewinds());
                 m.rewind_for = Revision(7);
             }},
+           {"rewind_for", [&](auto& v) { m.rewind_for = Revision(std::stoi(v)); }},
            {"recovering", [&](auto& v) { m.recovering_since = instant(v); }},
            {"mute", [&](auto& v) { m.mute_since = instant(v); }},
            {"unfit", [&](auto&) { m.unfit = true; }},
