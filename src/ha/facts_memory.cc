@@ -125,8 +125,8 @@ void note_lock(Facts& f) {
         m.unlocked_since.reset();
     else if (!m.unlocked_since)
         m.unlocked_since = f.now;
-    // A new leadership: is this data directory still on the leader's history? What runs is not half-rewound: a
-    // failed rewind has not touched it, and may do for another leader.
+    // A new leadership: is this data directory still on the leader's history? What runs is not half-rewound:
+    // a failed rewind has not touched it, and may do for another leader.
     if (f.another_leads && m.rewind_for != f.view.leader->modified) {
         m.rewind_for = f.view.leader->modified;
         if (m.rewind != Memory::Rewind::failed || f.standby) m.rewind = Memory::Rewind::check;
