@@ -22,11 +22,13 @@
 #include "http/client.h"
 #include "rollout/rollout.h"
 #include "store_kube/api.h"
+#include "store_kube/objects.h"
 
 namespace pgherd::container {
 namespace {
 
 using namespace std::chrono_literals;
+using kube::text_in;
 namespace asio = boost::asio;
 template <class T>
 using Async = asio::awaitable<Result<T>>;
@@ -36,11 +38,6 @@ constexpr Duration kUnderWay = 1s;  // and while there is
 constexpr Duration kCallLimit = 10s;
 constexpr Duration kSwitchoverLimit = 60s;
 constexpr std::int64_t kSmallLag = 16 * 1024 * 1024;  // bytes; a standby that is so close is at full strength
-
-std::string text_of(const JsonObject& object, std::string_view key) {
-    const Json* value = object.if_contains(key);
-    return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 std::int64_t number_of(const JsonObject& object, std::string_view key, std::int64_t fallback) {
     const Json* value = object.if_contains(key);
@@ -61,8 +58,8 @@ const boost::json::array& list_of(const JsonObject& object, std::string_view key
 
 bool is_ready(const JsonObject& pod) {
     return std::ranges::any_of(list_of(object_of(pod, "status"), "conditions"), [](const Json& condition) {
-        return condition.is_object() && text_of(condition.get_object(), "type") == "Ready" &&
-               text_of(condition.get_object(), "status") == "True";
+        return condition.is_object() && text_in(condition.get_object(), "type") == "Ready" &&
+               text_in(condition.get_object(), "status") == "True";
     });
 }
 
@@ -88,7 +85,7 @@ ClusterFacts read_cluster(const JsonObject& body) {
     for (const Json& entry : list_of(body, "members")) {
         if (!entry.is_object()) continue;
         const JsonObject& object = entry.get_object();
-        const std::string role = text_of(object, "role"), state = text_of(object, "state");
+        const std::string role = text_in(object, "role"), state = text_in(object, "state");
         const JsonObject& tags = object_of(object, "tags");
         const Json* nofailover = tags.if_contains("nofailover");
         MemberFacts member;
@@ -97,9 +94,9 @@ ClusterFacts read_cluster(const JsonObject& body) {
                                    : state == "streaming" && number_of(object, "lag", kSmallLag) < kSmallLag;
         member.synchronous = role == "sync_standby" || role == "quorum_standby";
         member.may_lead = !(nofailover && nofailover->is_bool() && nofailover->get_bool());
-        if (member.leads) facts.leader = text_of(object, "name");
+        if (member.leads) facts.leader = text_in(object, "name");
         facts.any_synchronous = facts.any_synchronous || member.synchronous;
-        facts.members[text_of(object, "name")] = member;
+        facts.members[text_in(object, "name")] = member;
     }
     return facts;
 }
@@ -159,7 +156,7 @@ class Rollout {
         facts.wanted = static_cast<int>(number_of(object_of(*set, "spec"), "replicas", 0));
         facts.paused = cluster.paused;
         const JsonObject& status = object_of(*set, "status");
-        const std::string revision = text_of(status, "updateRevision");
+        const std::string revision = text_in(status, "updateRevision");
         // The controller has not looked at the newest template yet.
         if (number_of(status, "observedGeneration", 0) !=
             number_of(object_of(*set, "metadata"), "generation", 0))
@@ -167,9 +164,9 @@ class Rollout {
         for (const Json& entry : list_of(*pods, "items")) {
             if (!entry.is_object()) continue;
             const JsonObject& metadata = object_of(entry.get_object(), "metadata");
-            const std::string name = text_of(metadata, "name");
+            const std::string name = text_in(metadata, "name");
             rollout::PodFacts pod{.name = MemberName(name)};
-            pod.updated = text_of(object_of(metadata, "labels"), "controller-revision-hash") == revision;
+            pod.updated = text_in(object_of(metadata, "labels"), "controller-revision-hash") == revision;
             pod.leaving = metadata.contains("deletionTimestamp");
             if (const auto member = cluster.members.find(name); member != cluster.members.end()) {
                 pod.leads = member->second.leads;
