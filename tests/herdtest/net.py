@@ -2,22 +2,13 @@
 
 `cut` takes the bridge's end of a host's cable down (the host keeps its address); `cut_one_way` drops what the host sends or
 what it would receive."""
-import ctypes
 import itertools
 import os
 import subprocess
-import threading
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_CLONE_NEWNET = 0x40000000
+from .namespaces import call_inside, sh
+
 _serial = itertools.count()
-
-
-def sh(*words):
-    done = subprocess.run(words, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
-    return done.stdout
 
 
 class Loopback:
@@ -44,23 +35,7 @@ class Host:
 
     def call(self, function):
         """Runs function() in a thread that is inside this host."""
-        box = {}
-
-        def inside():
-            try:
-                with open(f"/run/netns/{self.namespace}") as namespace:
-                    if _libc.setns(namespace.fileno(), _CLONE_NEWNET):
-                        raise OSError(ctypes.get_errno(), "setns")
-                box["value"] = function()
-            except BaseException as error:
-                box["error"] = error
-
-        thread = threading.Thread(target=inside)
-        thread.start()
-        thread.join()
-        if "error" in box:
-            raise box["error"]
-        return box["value"]
+        return call_inside(self.namespace, function)
 
     def cut(self):
         sh("ip", "-n", self.net.switch, "link", "set", self.port, "down")

@@ -5,10 +5,9 @@
   pods           10.78.i.0/24  behind node i; everyone has a route to them
   Services       10.79.0.0/16  in the nodes, and in the control plane's namespace (kube-proxy)
 None of these addresses is visible outside the namespaces."""
-import ctypes
 import os
-import subprocess
-import threading
+
+from herdtest.namespaces import call_inside, sh
 
 CONTROL_PLANE = "10.77.0.1"
 PODS = "10.78.0.0/16"
@@ -16,16 +15,6 @@ SERVICES = "10.79.0.0/16"
 API_SERVICE = "10.79.0.1"
 DNS_SERVICE = "10.79.0.10"
 MOST_NODES = 9
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_CLONE_NEWNET = 0x40000000
-
-
-def sh(*words, check=True):
-    done = subprocess.run(words, capture_output=True, text=True)
-    if check and done.returncode:
-        raise RuntimeError(f"{' '.join(words)}: {(done.stderr or done.stdout).strip()}")
-    return done.stdout
 
 
 def node_address(number):
@@ -51,23 +40,7 @@ class Namespace:
 
     def call(self, function):
         """Runs function() in a thread that is inside this namespace."""
-        box = {}
-
-        def inside():
-            try:
-                with open(self.path) as namespace:
-                    if _libc.setns(namespace.fileno(), _CLONE_NEWNET):
-                        raise OSError(ctypes.get_errno(), "cannot enter the network namespace", self.name)
-                box["value"] = function()
-            except BaseException as error:
-                box["error"] = error
-
-        thread = threading.Thread(target=inside)
-        thread.start()
-        thread.join()
-        if "error" in box:
-            raise box["error"]
-        return box["value"]
+        return call_inside(self.name, function)
 
     def _create(self):
         sh("ip", "netns", "add", self.name)
