@@ -15,29 +15,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/testing/temp_dir.h"
 #include "http/client.h"
 #include "http/server.h"
 
 namespace pgherd {
 
 inline constexpr Duration kLimit = std::chrono::seconds(10);
-
-// A directory that goes with the test.
-class TempDir {
-  public:
-    TempDir() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "pgherd-http-XXXXXX").string();
-        path_ = ::mkdtemp(pattern.data());
-    }
-    ~TempDir() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    std::string file(const std::string& name) const { return path_ + "/" + name; }
-
-  private:
-    std::string path_;
-};
 
 // A CA, certificates of it for 127.0.0.1 and for a client, and a stranger's.
 struct Certificates {

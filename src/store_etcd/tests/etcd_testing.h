@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/testing/temp_dir.h"
 #include "eventloop/loop.h"
 #include "http/client.h"
 #include "store_etcd/store_etcd.h"
@@ -39,22 +40,6 @@ inline std::uint16_t free_port() {
         .local_endpoint()
         .port();
 }
-
-class TempDir {
-  public:
-    TempDir() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "pgherd-etcd-XXXXXX").string();
-        path_ = ::mkdtemp(pattern.data());
-    }
-    ~TempDir() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    std::string file(const std::string& name) const { return path_ + "/" + name; }
-
-  private:
-    std::string path_;
-};
 
 // One etcd, a cluster of its own. The heartbeat is short, so that it elects itself at once and leases may be
 // short.

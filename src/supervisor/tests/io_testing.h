@@ -10,29 +10,12 @@
 
 #include <gtest/gtest.h>
 
+#include "base/testing/temp_dir.h"
 #include "eventloop/loop.h"
 
 namespace pgherd::supervisor {
 
 inline constexpr Duration kLimit = std::chrono::seconds(10);
-
-// A directory that goes with the test.
-class TempDir {
-  public:
-    TempDir() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "pgherd-supervisor-XXXXXX").string();
-        path_ = ::mkdtemp(pattern.data());
-    }
-    ~TempDir() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    const std::string& path() const { return path_; }
-    std::string file(const std::string& name) const { return path_ + "/" + name; }
-
-  private:
-    std::string path_;
-};
 
 inline std::string content_of(const std::string& path) {
     std::ifstream file(path, std::ios::binary);

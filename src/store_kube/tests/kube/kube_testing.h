@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/testing/temp_dir.h"
 #include "base/text.h"
 #include "codec/json.h"
 #include "eventloop/loop.h"
@@ -60,22 +61,6 @@ inline std::uint16_t free_port() {
         .local_endpoint()
         .port();
 }
-
-class TempDir {
-  public:
-    TempDir() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "pgherd-kube-XXXXXX").string();
-        path_ = ::mkdtemp(pattern.data());
-    }
-    ~TempDir() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    std::string file(const std::string& name) const { return path_ + "/" + name; }
-
-  private:
-    std::string path_;
-};
 
 // A program that ends with the test.
 class Program {
