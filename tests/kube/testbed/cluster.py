@@ -100,6 +100,7 @@ class Cluster:
             self.apply(os.path.join(HERE, "manifests", "dns.yaml"))
             wait_for("CoreDNS on each node", self._dns_is_ready, 90, hint=lambda: f"({self.daemons.logs})")
         wait_for("Services outside of the nodes", self._services_are_routed, 90, hint=lambda: f"({self.daemons.log('outside-proxy')})")
+        self.daemons.check()
         say(f"ready: {nodes} nodes with DNS and storage")
         return self
 
@@ -117,7 +118,8 @@ class Cluster:
     def _start_storage(self):
         for name in provisioner.CLASSES:
             self.api.create("/apis/storage.k8s.io/v1/storageclasses", provisioner.storage_class(name))
-        self.daemons.start("provisioner", [sys.executable, os.path.join(HERE, "provisioner.py"), self.state])
+        self.daemons.start("provisioner", [sys.executable, "-m", "testbed.provisioner", self.state],
+                           {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
 
     def _dns_is_ready(self):
         status = self.api.get("/apis/apps/v1/namespaces/kube-system/daemonsets/coredns")["status"]

@@ -61,6 +61,13 @@ class Daemons:
     def names(self):
         return [name[:-len(".json")] for name in sorted(os.listdir(self.folder))] if os.path.isdir(self.folder) else []
 
+    def check(self):
+        """Fails with the log of one that was started and lives no more."""
+        for name in self.names():
+            if not self.pid(name):
+                with open(self.log(name), errors="replace") as log:
+                    raise RuntimeError(f"{name} ended by itself: {log.read()[-2000:]}")
+
     def signal(self, name, number):
         pid = self.pid(name)
         if pid:

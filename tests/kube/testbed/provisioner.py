@@ -1,6 +1,6 @@
 """Makes a volume for each claim: a folder of the state folder, as a `local` PersistentVolume. Runs as a process of its own.
 
-usage: provisioner.py STATE
+usage: python3 -m testbed.provisioner STATE
 
 Class `local` (the default) ties the volume to the node that the scheduler picked, as a disk in it would be; class `network`
 lets every node reach it, as a network disk. Volumes outlive pods and nodes, and are deleted with their claims."""
@@ -9,10 +9,8 @@ import shutil
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-from testbed.api import Api, ApiError  # noqa: E402
-from testbed.pki import Pki  # noqa: E402
+from .api import Api, ApiError
+from .pki import Pki
 
 NAME = "testbed.pgherd.dev/folder"
 CLASSES = {"local": True, "network": False}  # tied to a node?
