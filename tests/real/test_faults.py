@@ -2,7 +2,6 @@
 
 Each fault must end with one primary, every member streaming again without help, and the loss that the mode promises: none
 with synchronous replication; without it at most what the old primary had acknowledged and not yet sent."""
-import os
 import signal
 import time
 

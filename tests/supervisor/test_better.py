@@ -8,7 +8,6 @@ import time
 import pytest
 import yaml
 
-import websockets
 from herdtest import processes
 from herdtest.waiting import wait_for
 
