@@ -38,6 +38,16 @@ struct HttpClientOptions {
     std::size_t max_response = 64 * 1024 * 1024;
     std::size_t max_kept = 4;                  // idle connections per host and port
     Duration keep = std::chrono::seconds(30);  // idle connections, at the most
+
+    // For a store of `servers` equivalent servers: where there is another one to go to, a dead one is not
+    // waited for.
+    static HttpClientOptions for_store(TlsFiles tls, std::size_t servers) {
+        HttpClientOptions options;
+        options.tls = std::move(tls);
+        options.connect_timeout = std::chrono::seconds(servers > 1 ? 1 : 2);
+        options.silence_timeout = std::chrono::seconds(6);
+        return options;
+    }
 };
 
 // The next piece of a request's body; empty: that was all. An error ends the request, and is its answer.

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -123,22 +124,59 @@ Status move_aside(const std::string& data_dir) {
     return clear_journal(data_dir);
 }
 
-std::optional<LockFile> read_lock_file(const std::string& data_dir) {
-    const auto text = read_file(data_dir + "/postmaster.pid");
+namespace {
+
+std::string lock_path(const std::string& data_dir) {
+    return data_dir + "/postmaster.pid";
+}
+
+// The lock files of sockets begin with the same lines.
+std::optional<LockFile> read_lock_lines(const std::string& path) {
+    const auto text = read_file(path);
     if (!text) return std::nullopt;
     const auto lines = split(*text, '\n');
     const auto pid = parse_int(trim(lines[0]));
     if (!pid) return std::nullopt;
     // A negative number is a standalone backend.
     return LockFile{.pid = static_cast<pid_t>(*pid),
+                    .data_dir = lines.size() > 1 ? std::string(trim(lines[1])) : std::string(),
                     .status = lines.size() > 7 ? std::string(trim(lines[7])) : std::string()};
+}
+
+bool lives(pid_t pid) {
+    return ::kill(std::abs(pid), 0) == 0;
+}
+
+bool is_postmaster(pid_t pid, const std::string& data_dir) {
+    return pid > 1 && lives(pid) && same_file(fmt::format("/proc/{}/cwd", pid), data_dir);
+}
+
+}  // namespace
+
+std::optional<LockFile> read_lock_file(const std::string& data_dir) {
+    return read_lock_lines(lock_path(data_dir));
 }
 
 std::optional<pid_t> running_postmaster(const std::string& data_dir) {
     const auto lock = read_lock_file(data_dir);
-    if (!lock || lock->pid <= 1 || ::kill(lock->pid, 0) != 0) return std::nullopt;
-    if (!same_file(fmt::format("/proc/{}/cwd", lock->pid), data_dir)) return std::nullopt;
+    if (!lock || !is_postmaster(lock->pid, data_dir)) return std::nullopt;
     return lock->pid;
+}
+
+Status remove_stale_locks(const std::string& data_dir, const std::vector<std::string>& socket_dirs,
+                          std::uint16_t port) {
+    // One whose process is gone PostgreSQL removes itself.
+    const auto stale = [&](const LockFile& lock) {
+        return lives(lock.pid) && !is_postmaster(lock.pid, data_dir);
+    };
+    if (const auto lock = read_lock_file(data_dir); lock && stale(*lock))
+        PGHERD_CHECK(remove_file(lock_path(data_dir)));
+    for (const std::string& directory : socket_dirs) {
+        const std::string path = fmt::format("{}/.s.PGSQL.{}.lock", directory, port);
+        const auto lock = read_lock_lines(path);
+        if (lock && same_file(lock->data_dir, data_dir) && stale(*lock)) PGHERD_CHECK(remove_file(path));
+    }
+    return {};
 }
 
 std::vector<HistoryLine> parse_history(std::string_view text) {

@@ -38,11 +38,17 @@ Status move_aside(const std::string& data_dir);
 // postmaster.pid
 struct LockFile {
     pid_t pid = 0;
+    std::string data_dir;
     std::string status;  // "starting", "stopping", "ready", "standby"; empty when not written yet
 };
 std::optional<LockFile> read_lock_file(const std::string& data_dir);
 // The process of the lock file, if it lives and works in this data directory.
 std::optional<pid_t> running_postmaster(const std::string& data_dir);
+// Removes what an ended instance of this directory has left behind, here and beside its sockets, if the
+// process number in it belongs to something else by now (after a reboot, or in a new container on old
+// volumes): PostgreSQL would take that for another postmaster, and not start.
+Status remove_stale_locks(const std::string& data_dir, const std::vector<std::string>& socket_dirs,
+                          std::uint16_t port);
 
 // "1\t0/3000000\tno recovery target specified" lines, oldest first.
 std::vector<HistoryLine> parse_history(std::string_view text);

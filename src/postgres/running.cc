@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/inotify.h>
 
+#include "base/text.h"
 #include "guard/processes.h"
 #include "postgres/datadir.h"
 #include "postgres/instance.h"
@@ -124,10 +125,10 @@ Async<void> Instance::launch(bool as_primary, Instant deadline) {
     PGHERD_CO_TRY(const Binaries programs, binaries());
     if (const auto control = co_await read_control(); !control) co_return std::unexpected(control.error());
     PGHERD_CO_CHECK(write_configuration());
-    // A pid of the lock file may belong to something else by now, which PostgreSQL would take for itself.
-    const auto lock = read_lock_file(data_dir());
-    if (lock && ::kill(std::abs(lock->pid), 0) == 0 && !running_postmaster(data_dir()))
-        PGHERD_CO_CHECK(remove_file(data_dir() + "/postmaster.pid"));
+    std::vector<std::string> socket_dirs =
+        split(file_parameters(render_input())["unix_socket_directories"], ',');
+    for (std::string& directory : socket_dirs) directory = trim(directory);
+    PGHERD_CO_CHECK(remove_stale_locks(data_dir(), socket_dirs, config_.postgres.port));
     guard::StartOrder order{.argv = {programs.path("postgres"), "-D", data_dir(),
                                      "--config-file=" + config_dir() + "/postgresql.conf"},
                             .environment = server_environment(identity_),

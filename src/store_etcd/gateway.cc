@@ -11,14 +11,6 @@ namespace pgherd::etcd {
 
 namespace {
 
-HttpClientOptions client_options(const StoreConfig& config) {
-    HttpClientOptions options;
-    options.tls = config.tls;
-    options.connect_timeout = config.endpoints.size() > 1 ? std::chrono::seconds(1) : std::chrono::seconds(2);
-    options.silence_timeout = std::chrono::seconds(6);
-    return options;
-}
-
 // etcd before 3.4 has the gateway under other names.
 std::string gateway_of_version(std::string_view body) {
     const auto object = parse_json_object(body);
@@ -58,7 +50,7 @@ Gateway::Gateway(EventLoop& loop, const StoreConfig& config)
       https_(config.https),
       username_(config.username),
       password_(config.password),
-      client_(loop, client_options(config)) {}
+      client_(loop, HttpClientOptions::for_store(config.tls, config.endpoints.size())) {}
 
 std::string Gateway::url(std::size_t endpoint, std::string_view path) const {
     return fmt::format("{}://{}{}", https_ ? "https" : "http", to_string(endpoints_[endpoint]), path);

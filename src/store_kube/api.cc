@@ -19,14 +19,6 @@ constexpr Duration kFirstPause = std::chrono::milliseconds(50);
 constexpr Duration kLongestPause = std::chrono::milliseconds(800);
 constexpr Duration kShortestAttempt = std::chrono::milliseconds(500);
 
-HttpClientOptions client_options(const Access& access) {
-    HttpClientOptions options;
-    options.tls = access.tls;
-    options.connect_timeout = access.servers.size() > 1 ? std::chrono::seconds(1) : std::chrono::seconds(2);
-    options.silence_timeout = std::chrono::seconds(6);
-    return options;
-}
-
 // Starts something that answers once, and waits for the answer.
 template <class T, class Start>
 asio::awaitable<T> answer_of(Start start) {
@@ -73,7 +65,7 @@ Api::Api(EventLoop& loop, Access access, const KubernetesConfig& config)
       service_(access_.servers.front()),
       retriable_(config.retriable_http_codes),
       bypass_(config.bypass_api_service),
-      client_(loop, client_options(access_)) {
+      client_(loop, HttpClientOptions::for_store(access_.tls, access_.servers.size())) {
     refresh_credentials(true);
 }
 

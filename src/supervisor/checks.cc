@@ -167,12 +167,17 @@ void Checks::aborted(TaskId task) {
     daemon_.task_failed(task, "check aborted");
 }
 
-Result<std::vector<std::string>> Checks::start(const std::vector<std::string>& names) {
-    std::vector<std::string> unknown, started;
+Status Checks::find(const std::vector<std::string>& names) const {
+    std::vector<std::string> unknown;
     for (const std::string& name : names)
         if (!entries_.contains(name)) unknown.push_back(name);
-    if (!unknown.empty())
-        return fail(ErrorCode::invalid, fmt::format("cannot find checks in plan: {}", join(unknown, ", ")));
+    if (unknown.empty()) return {};
+    return fail(ErrorCode::invalid, fmt::format("cannot find checks in plan: {}", join(unknown, ", ")));
+}
+
+Result<std::vector<std::string>> Checks::start(const std::vector<std::string>& names) {
+    if (auto known = find(names); !known) return std::unexpected(known.error());
+    std::vector<std::string> started;
     for (const std::string& name : names) {
         Entry& entry = entries_.find(name)->second;
         if (entry.machine.active()) continue;
@@ -184,11 +189,8 @@ Result<std::vector<std::string>> Checks::start(const std::vector<std::string>& n
 }
 
 Result<std::vector<std::string>> Checks::stop(const std::vector<std::string>& names) {
-    std::vector<std::string> unknown, stopped;
-    for (const std::string& name : names)
-        if (!entries_.contains(name)) unknown.push_back(name);
-    if (!unknown.empty())
-        return fail(ErrorCode::invalid, fmt::format("cannot find checks in plan: {}", join(unknown, ", ")));
+    if (auto known = find(names); !known) return std::unexpected(known.error());
+    std::vector<std::string> stopped;
     for (const std::string& name : names) {
         Entry& entry = entries_.find(name)->second;
         if (!entry.machine.active()) continue;

@@ -56,6 +56,8 @@ class Checks {
   private:
     void begin(Entry& entry);
     void end(Entry& entry, std::string_view why);
+    // Error: one that is not in the plan.
+    Status find(const std::vector<std::string>& names) const;
     void add_change(Entry& entry);
     void tick_later(Entry& entry);
     void run(const std::string& name);

@@ -1,5 +1,6 @@
 """The image by itself, as users of the well-known `postgres` image start it: one container, a few variables, no store of others."""
 import json
+import urllib.request
 
 import pytest
 
@@ -66,6 +67,38 @@ def test_pebbles_and_patronis_commands_work_in_it(kubectl):
     assert "postgresql" in kubectl("exec", "single", "--", "pebble", "services")
     rows = json.loads(kubectl("exec", "single", "--", "patronictl", "list", "-f", "json"))
     assert [(row["Role"], row["State"]) for row in rows] == [("Leader", "running")]
+
+
+POOLER = """
+[databases]
+* = host=/run/postgresql
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = 6432
+unix_socket_dir =
+auth_type = any
+admin_users = admin
+ignore_startup_parameters = extra_float_digits
+"""
+
+
+def test_the_pooler_and_the_exporters_that_it_brings_work_in_it(kube, kubectl):
+    """Started by hand, as its unprivileged user: nothing in pgherd starts them yet."""
+    kubectl("exec", "--stdin", "single", "--", "sh", "-c", "cat > /tmp/pgbouncer.ini", input=POOLER)
+    kubectl("exec", "single", "--", "pgbouncer", "--daemon", "/tmp/pgbouncer.ini")
+    assert psql(kubectl, "host=127.0.0.1 port=6432 user=admin dbname=postgres", "select current_user") == "admin"
+    assert kubectl("exec", "single", "--", "pgbackrest", "version").startswith("pgBackRest ")
+    address = kubectl("get", "pod", "single", "--output=jsonpath={.status.podIP}")
+    for command, port, up in [
+            ("DATA_SOURCE_NAME='host=/run/postgresql user=admin dbname=postgres' prometheus-postgres-exporter", 9187, "pg_up 1"),
+            ("prometheus-pgbouncer-exporter --pgBouncer.connectionString='postgres://admin@127.0.0.1:6432/pgbouncer?sslmode=disable'",
+             9127, "pgbouncer_up 1")]:
+        kubectl("exec", "single", "--", "sh", "-c", f"{command} >/tmp/{port}.log 2>&1 &")
+
+        def scrape():
+            with urllib.request.urlopen(f"http://{address}:{port}/metrics", timeout=2) as answer:
+                return answer.read().decode().splitlines()
+        wait_for(up, lambda: up in kube.call(scrape), 30, hint=lambda: kubectl("exec", "single", "--", "cat", f"/tmp/{port}.log"))
 
 
 def test_without_a_password_it_says_what_is_missing(kubectl):

@@ -225,7 +225,7 @@ TEST_F(LocalPostgresTest, ClonesFollowsPromotesAndRewinds) {
     ASSERT_EQ(history->switchpoints.size(), 1u);
 
     // Nobody answers there: nothing is changed, and the directory is as good as before.
-    Upstream nobody{MemberName("x"), "127.0.0.1", testing::free_port(), ""};
+    Upstream nobody{MemberName("x"), "127.0.0.1", free_port(), ""};
     EXPECT_FALSE(one.act([&](Done<void> done) { one.postgres().rewind(nobody, nullptr, std::move(done)); }));
     EXPECT_EQ(one.observe().data, DataDirectory::valid);
 
@@ -285,9 +285,37 @@ TEST_F(LocalPostgresTest, TouchesNoForeignDirectory) {
 
 TEST_F(LocalPostgresTest, LeavesAnIncompleteDirectoryWhenACloneFails) {
     Member one(loop_, root_.path(), "one");
-    EXPECT_FALSE(one.clone({MemberName("x"), "127.0.0.1", testing::free_port(), ""}));
+    EXPECT_FALSE(one.clone({MemberName("x"), "127.0.0.1", free_port(), ""}));
     EXPECT_EQ(one.observe().data, DataDirectory::incomplete);
     EXPECT_FALSE(one.start_standby({}));
+}
+
+// A reboot or a new container on old volumes: the number in the file belongs to another process, which is of
+// PostgreSQL's user here as it is in a container.
+TEST_F(LocalPostgresTest, StartsBesideLockFilesWhoseProcessIsSomethingElseNow) {
+    Member one(loop_, root_.path(), "one");
+    ASSERT_DONE(one.bootstrap());
+    ASSERT_DONE(one.stop(StopMode::fast));
+    const auto identity = find_identity("");
+    ASSERT_TRUE(identity);
+    std::vector<std::string> sleep{"/usr/bin/sleep", "infinity"};
+    if (identity->change)
+        sleep.insert(sleep.begin(), {"/usr/bin/setpriv", "--reuid=" + identity->user, "--clear-groups"});
+    const Program other(sleep, root_.path() + "/sleep.log");
+    const auto port = one.config().postgres.port;
+    const std::string socket_lock = fmt::format("{}/.s.PGSQL.{}.lock", root_.path(), port);
+    const auto leave_behind = [&](const std::string& path, const std::string& data_dir) {
+        std::ofstream(path) << fmt::format("{}\n{}\n1\n{}\n{}\n", other.pid(), data_dir, port, root_.path());
+    };
+    leave_behind(one.data_dir() + "/postmaster.pid", one.data_dir());
+    leave_behind(socket_lock, one.data_dir());
+    ASSERT_DONE(one.arm());
+    ASSERT_DONE(one.start_primary());
+    ASSERT_DONE(one.stop(StopMode::fast));
+
+    leave_behind(socket_lock, "/var/lib/of-another-instance");
+    EXPECT_FALSE(one.start_primary());
+    EXPECT_TRUE(std::filesystem::exists(socket_lock));
 }
 
 TEST_F(LocalPostgresTest, MovesAFailedBootstrapAside) {

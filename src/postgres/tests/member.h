@@ -9,11 +9,9 @@
 #include <string>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/testing/program.h"
 #include "eventloop/log.h"
 #include "eventloop/loop.h"
 #include "guard/tests/harness.h"
@@ -25,18 +23,6 @@ namespace pgherd::postgres::testing {
 using namespace std::chrono_literals;
 using guard::testing::alive;
 using guard::testing::GuardProcess;
-
-inline std::uint16_t free_port() {
-    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    socklen_t size = sizeof address;
-    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-    ::close(fd);
-    return ntohs(address.sin_port);
-}
 
 // A directory that PostgreSQL's user owns; removed at the end.
 class Directory {

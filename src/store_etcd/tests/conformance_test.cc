@@ -8,13 +8,14 @@ namespace {
 // One etcd for all tests of the program; each backend has a prefix of its own.
 class EtcdBackend final : public StoreBackend {
   public:
-    EtcdBackend() : proxy_(loop_, server().port()), prefix_(fmt::format("/service/c{}/", ++count())) {}
+    EtcdBackend()
+        : proxy_(loop_, server().port(), is_swap), prefix_(fmt::format("/service/c{}/", ++count())) {}
 
     std::unique_ptr<Store> client() override {
         StoreConfig config = server().config();
         config.endpoints = {{"127.0.0.1", proxy_.port()}};
         auto store = open_etcd_store(loop_, config, prefix_);
-        if (!store || !StoreCaller(loop_).reachable(**store)) return nullptr;
+        if (!store || !StoreCaller(loop_, kEtcdLimit).reachable(**store)) return nullptr;
         return std::move(*store);
     }
     Clock& clock() override { return loop_.clock(); }
@@ -40,7 +41,7 @@ class EtcdBackend final : public StoreBackend {
   private:
     void compact() {
         auto store = client();
-        StoreCaller caller(loop_);
+        StoreCaller caller(loop_, kEtcdLimit);
         ASSERT_TRUE(caller.put(*store, "moved-on", "1"));
         const auto last = caller.put(*store, "moved-on", "2");
         ASSERT_TRUE(last);

@@ -32,7 +32,7 @@ class EtcdStoreTest : public ::testing::Test {
     }
 
     EventLoop loop_;
-    StoreCaller caller_{loop_};
+    StoreCaller caller_{loop_, kEtcdLimit};
 };
 
 TEST_F(EtcdStoreTest, OpensWithoutEtcdAndSaysWhoCannotBeReached) {
@@ -89,7 +89,7 @@ TEST_F(EtcdStoreTest, AWriteToASilentEndpointIsMaybeDoneAndNotRepeatedElsewhere)
     const auto direct = open(other.config());
     ASSERT_TRUE(caller_.reachable(*store) && caller_.reachable(*direct));
     server.pause();
-    const auto written = caller_.put(*store, "config", "x", std::chrono::milliseconds(500));
+    const auto written = caller_.put(*store, "config", "x", {}, std::chrono::milliseconds(500));
     ASSERT_FALSE(written);
     EXPECT_EQ(written.error().code, ErrorCode::timeout);
     EXPECT_TRUE(written.error().maybe_done());
@@ -123,7 +123,7 @@ TEST_F(EtcdStoreTest, AWatchReportsAnOutageOnceAndGoesOnAfterARestart) {
 TEST_F(EtcdStoreTest, AWatchMovesAwayFromAnEndpointThatFailsAWrite) {
     EtcdServer server;
     Proxy working(loop_, server.port());
-    Proxy breaking(loop_, server.port());
+    Proxy breaking(loop_, server.port(), is_swap);
     StoreConfig config = server.config();
     config.endpoints = {{"127.0.0.1", breaking.port()}, {"127.0.0.1", working.port()}};
     const auto store = open(config);

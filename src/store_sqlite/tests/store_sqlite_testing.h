@@ -7,36 +7,19 @@
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/testing/temp_dir.h"
 #include "eventloop/loop.h"
 #include "store_sqlite/store_sqlite.h"
 
 namespace pgherd {
 
-// Removed with everything in it, also when a test fails. In memory where there is such a place: what a slow
-// disk adds is only time, since no test cuts the power.
-class TemporaryDirectory {
-  public:
-    TemporaryDirectory() {
-        const bool in_memory = access("/dev/shm", W_OK | X_OK) == 0;
-        const std::filesystem::path parent = in_memory ? "/dev/shm" : std::filesystem::temp_directory_path();
-        std::string pattern = (parent / "pgherd-test-XXXXXX").string();
-        EXPECT_NE(mkdtemp(pattern.data()), nullptr);
-        path_ = pattern;
-    }
-    ~TemporaryDirectory() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    TemporaryDirectory(const TemporaryDirectory&) = delete;
-    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-    std::string file(const std::string& name) const { return (path_ / name).string(); }
-
-  private:
-    std::filesystem::path path_;
+// In memory where there is such a place: what a slow disk adds is only time, since no test cuts the power.
+struct TemporaryDirectory : TempDir {
+    TemporaryDirectory()
+        : TempDir(::access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm"
+                                                         : std::filesystem::temp_directory_path()) {}
 };
 
 // The file as another program would open it.

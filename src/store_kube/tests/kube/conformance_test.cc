@@ -14,7 +14,7 @@ class KubeBackend final : public StoreBackend {
         : mode_(mode),
           name_space_(fresh_namespace(loop_)),
           direct_(loop_, kube_server(loop_).port()),
-          plain_(loop_, plain_kube(loop_).port()) {}
+          plain_(loop_, plain_kube(loop_).port(), is_write) {}
 
     // The first one without TLS, so that its answers can be lost.
     std::unique_ptr<Store> client() override {

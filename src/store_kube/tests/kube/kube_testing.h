@@ -4,28 +4,27 @@
 // are. Access by a client certificate of a CA made here, or by service account tokens made by the API server.
 #pragma once
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <list>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/write.hpp>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "base/testing/program.h"
 #include "base/testing/temp_dir.h"
 #include "base/text.h"
 #include "codec/json.h"
 #include "eventloop/loop.h"
+#include "eventloop/testing/proxy.h"
+#include "eventloop/testing/store_caller.h"
 #include "http/client.h"
 #include "store_kube/access.h"
 #include "store_kube/objects.h"
@@ -54,60 +53,6 @@ inline std::string kube_program(const std::string& name) {
     }
     return std::string(folder) + "/" + name;
 }
-
-inline std::uint16_t free_port() {
-    boost::asio::io_context context;
-    return boost::asio::ip::tcp::acceptor(context, {boost::asio::ip::address_v4::loopback(), 0})
-        .local_endpoint()
-        .port();
-}
-
-// A program that ends with the test.
-class Program {
-  public:
-    Program(std::vector<std::string> arguments, std::string log)
-        : arguments_(std::move(arguments)), log_(std::move(log)) {
-        start();
-    }
-    ~Program() { stop(); }
-    Program(const Program&) = delete;
-    Program& operator=(const Program&) = delete;
-
-    void start() {
-        std::vector<char*> argv;
-        for (std::string& argument : arguments_) argv.push_back(argument.data());
-        argv.push_back(nullptr);
-        pid_ = ::fork();
-        if (pid_ != 0) return;
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        const int fd = ::open(log_.c_str(), O_CREAT | O_APPEND | O_WRONLY, 0600);
-        ::dup2(fd, 1);
-        ::dup2(fd, 2);
-        ::close_range(3, ~0U, 0);
-        ::execv(argv[0], argv.data());
-        ::_exit(127);
-    }
-    void stop() {
-        if (pid_ <= 0) return;
-        ::kill(pid_, SIGKILL);
-        ::waitpid(pid_, nullptr, 0);
-        pid_ = 0;
-    }
-    void pause() const { ::kill(pid_, SIGSTOP); }
-    void resume() const { ::kill(pid_, SIGCONT); }
-    // Gives its exit code, 255 for a signal.
-    int wait() {
-        int status = 0;
-        ::waitpid(pid_, &status, 0);
-        pid_ = 0;
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
-    }
-
-  private:
-    std::vector<std::string> arguments_;
-    std::string log_;
-    pid_t pid_ = 0;
-};
 
 inline int run_program(std::vector<std::string> arguments, const std::string& log) {
     return Program(std::move(arguments), log).wait();
@@ -287,98 +232,6 @@ inline std::string fresh_namespace(EventLoop& loop) {
     return name;
 }
 
-// Passes bytes on between a client and the API server.
-class Proxy {
-  public:
-    Proxy(EventLoop& loop, std::uint16_t target)
-        : context_(loop.context()),
-          target_(target),
-          acceptor_(context_, {boost::asio::ip::address_v4::loopback(), 0}) {
-        accept();
-    }
-    ~Proxy() {
-        closed_ = true;
-        acceptor_.close();
-        cut();
-    }
-    std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
-    void cut() {
-        for (const auto& link : links_) link->close();
-        links_.clear();
-    }
-    // Nothing gets through the present connections any more, and nobody is told.
-    void freeze() {
-        for (const auto& link : links_) link->frozen = true;
-    }
-    // The next write reaches the server and its answer gets lost; plain HTTP only. After it, nothing gets
-    // through for so long.
-    bool lose_next_answer = false;
-    Duration deaf_for{};
-    std::size_t accepted = 0;
-
-  private:
-    using Socket = boost::asio::ip::tcp::socket;
-    struct Link {
-        explicit Link(Socket socket) : client(std::move(socket)), server(client.get_executor()) {}
-        Socket client;
-        Socket server;
-        std::array<char, 16384> up{};
-        std::array<char, 16384> down{};
-        bool lose = false;
-        bool frozen = false;
-        void close() {
-            boost::system::error_code ignored;
-            client.close(ignored);
-            server.close(ignored);
-        }
-    };
-    using LinkPtr = std::shared_ptr<Link>;
-
-    void accept() {
-        acceptor_.async_accept([this](auto error, Socket socket) {
-            if (error || closed_) return;
-            ++accepted;
-            auto link = std::make_shared<Link>(std::move(socket));
-            boost::system::error_code failed;
-            if (boottime_now() >= deaf_until_)
-                link->server.connect({boost::asio::ip::address_v4::loopback(), target_}, failed);
-            if (failed || boottime_now() < deaf_until_) {
-                link->close();
-            } else {
-                links_.push_back(link);
-                pump(link, link->client, link->server, link->up, true);
-                pump(link, link->server, link->client, link->down, false);
-            }
-            accept();
-        });
-    }
-    void pump(LinkPtr link, Socket& from, Socket& to, std::array<char, 16384>& buffer, bool up) {
-        from.async_read_some(
-            boost::asio::buffer(buffer), [this, link, &from, &to, &buffer, up](auto error, std::size_t size) {
-                if (error || (!up && link->lose)) return link->close();
-                if (link->frozen) return;
-                const std::string_view text(buffer.data(), size);
-                if (up && lose_next_answer && (text.starts_with("POST") || text.starts_with("PATCH"))) {
-                    lose_next_answer = false;
-                    link->lose = true;
-                    deaf_until_ = boottime_now() + deaf_for;
-                }
-                boost::asio::async_write(to, boost::asio::buffer(buffer.data(), size),
-                                         [this, link, &from, &to, &buffer, up](auto failed, std::size_t) {
-                                             if (failed) return link->close();
-                                             pump(link, from, to, buffer, up);
-                                         });
-            });
-    }
-
-    boost::asio::io_context& context_;
-    std::uint16_t target_;
-    boost::asio::ip::tcp::acceptor acceptor_;
-    std::list<LinkPtr> links_;
-    Instant deaf_until_;
-    bool closed_ = false;
-};
-
 // `kubectl proxy`: the API without TLS, so that a Proxy in front of it sees requests.
 class PlainKube {
   public:
@@ -405,42 +258,9 @@ class PlainKube {
     std::unique_ptr<Program> program_;
 };
 
-// Calls with a result that the test waits for.
-class StoreCaller {
-  public:
-    explicit StoreCaller(EventLoop& loop) : loop_(loop) {}
-
-    template <class T, class Call>
-    Result<T> wait(Call call, Duration limit) {
-        auto answer = std::make_shared<std::optional<Result<T>>>();
-        call(loop_.clock().now() + limit, [answer](Result<T> result) { answer->emplace(std::move(result)); });
-        if (!loop_.run_until([&] { return answer->has_value(); }, limit + kKubeLimit))
-            return fail("no answer");
-        return std::move(**answer);
-    }
-    Result<SnapshotPtr> load(Store& store, Duration limit = kKubeLimit) {
-        return wait<SnapshotPtr>([&](Instant d, auto done) { store.load(d, std::move(done)); }, limit);
-    }
-    Result<Revision> swap(Store& store, Swap what, Duration limit = kKubeLimit) {
-        return wait<Revision>([&](Instant d, auto done) { store.swap(std::move(what), d, std::move(done)); },
-                              limit);
-    }
-    Result<Revision> put(Store& store, std::string key, std::string value, LeaseId lease = {},
-                         Duration limit = kKubeLimit) {
-        return swap(store, {std::move(key), Always{}, std::move(value), lease}, limit);
-    }
-    Result<LeaseId> grant(Store& store, Duration ttl) {
-        return wait<LeaseId>([&](Instant d, auto done) { store.grant(ttl, d, std::move(done)); }, kKubeLimit);
-    }
-    Result<Duration> keep(Store& store, LeaseId lease, Duration limit = kKubeLimit) {
-        return wait<Duration>([&](Instant d, auto done) { store.keep(lease, d, std::move(done)); }, limit);
-    }
-    Status revoke(Store& store, LeaseId lease) {
-        return wait<void>([&](Instant d, auto done) { store.revoke(lease, d, std::move(done)); }, kKubeLimit);
-    }
-
-  private:
-    EventLoop& loop_;
-};
+// What Proxy::lose_next_answer means here; it must see plain HTTP.
+inline bool is_write(std::string_view request) {
+    return request.starts_with("POST") || request.starts_with("PATCH");
+}
 
 }  // namespace pgherd

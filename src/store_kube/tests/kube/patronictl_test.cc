@@ -38,7 +38,7 @@ class PatronictlTest : public ::testing::TestWithParam<bool> {
     EventLoop loop_;
     KubeServer& server_ = kube_server(loop_);
     std::string name_space_ = fresh_namespace(loop_);
-    StoreCaller call_{loop_};
+    StoreCaller call_{loop_, kKubeLimit};
     KubernetesConfig config_;
     std::string program_;
     int calls_ = 0;

@@ -56,7 +56,7 @@ class KubeStoreTest : public ::testing::Test {
     EventLoop loop_;
     KubeServer& server_ = kube_server(loop_);
     std::string name_space_ = fresh_namespace(loop_);
-    StoreCaller call_{loop_};
+    StoreCaller call_{loop_, kKubeLimit};
 };
 
 // What a watch shows, and whether the leader was ever away.
@@ -312,7 +312,7 @@ TEST_F(KubeStoreTest, NeighboursInOneObjectDoNotDisturbEachOther) {
 
 TEST_F(KubeStoreTest, ALostAnswerIsFoundOutByReading) {
     PlainKube plain(loop_, server_);
-    Proxy proxy(loop_, plain.port());
+    Proxy proxy(loop_, plain.port(), is_write);
     const auto store =
         open([&](auto& config) { config.kubeconfig = server_.plain_kubeconfig(proxy.port()); });
     Seen seen(*store);
