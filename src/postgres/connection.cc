@@ -18,14 +18,17 @@ namespace {
 
 using Wait = asio::posix::stream_descriptor::wait_type;
 
-bool is_name(const std::string& host) {
-    if (host.empty() || host[0] == '/' || host[0] == '@' || host.find(',') != std::string::npos) return false;
+bool is_address(const std::string& host) {
     boost::system::error_code error;
     asio::ip::make_address(host, error);
-    return static_cast<bool>(error);
+    return !error;
 }
 
-Async<std::string> resolve(const std::string& host, Instant deadline) {
+bool is_name(const std::string& host) {
+    return !host.empty() && host[0] != '/' && host[0] != '@' && !is_address(host);
+}
+
+Async<std::vector<std::string>> look_up(const std::string& host, Instant deadline) {
     using namespace asio::experimental::awaitable_operators;
     const auto executor = co_await asio::this_coro::executor;
     asio::ip::tcp::resolver resolver(executor);
@@ -37,7 +40,30 @@ Async<std::string> resolve(const std::string& host, Instant deadline) {
     if (error || results.empty())
         co_return fail(ErrorCode::unavailable,
                        fmt::format("cannot look up \"{}\": {}", host, error.message()));
-    co_return results.begin()->endpoint().address().to_string();
+    std::vector<std::string> addresses;
+    for (const auto& entry : results) addresses.push_back(entry.endpoint().address().to_string());
+    co_return addresses;
+}
+
+// Names each host once for each of its addresses, which libpq tries in turn: a server may listen on one of
+// them only. Of several hosts, those whose names cannot be looked up are left out.
+Async<void> name_addresses(ConnectionParameters& parameters, Instant deadline) {
+    std::vector<std::string> hosts, addresses;
+    Status failure;
+    for (const std::string& host : split(parameters["host"], ',')) {
+        std::vector<std::string> found{is_address(host) ? host : ""};
+        if (is_name(host)) {
+            auto answer = co_await look_up(host, deadline);
+            if (!answer) failure = std::unexpected(with_context(answer.error(), "cannot connect"));
+            found = answer ? std::move(*answer) : std::vector<std::string>{};
+        }
+        hosts.insert(hosts.end(), found.size(), host);
+        addresses.insert(addresses.end(), found.begin(), found.end());
+    }
+    if (hosts.empty()) co_return failure;
+    parameters["host"] = join(hosts, ",");
+    parameters["hostaddr"] = join(addresses, ",");
+    co_return Status{};
 }
 
 Table to_table(const PGresult* result) {
@@ -127,11 +153,7 @@ Async<void> Connection::connect(Instant deadline) {
 }
 
 Async<std::unique_ptr<Connection>> Connection::open(ConnectionParameters parameters, Instant deadline) {
-    if (const auto host = parameters.find("host"); host != parameters.end() && is_name(host->second)) {
-        auto address = co_await resolve(host->second, deadline);
-        if (!address) co_return std::unexpected(with_context(std::move(address).error(), "cannot connect"));
-        parameters["hostaddr"] = *address;
-    }
+    PGHERD_CO_CHECK(co_await name_addresses(parameters, deadline));
     std::vector<const char*> keys, values;
     for (const auto& [key, value] : parameters) {
         if (value.empty()) continue;
