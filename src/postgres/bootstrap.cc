@@ -65,7 +65,7 @@ Async<void> Instance::run_initdb() {
     const Credentials& superuser = config_.postgres.superuser;
     std::vector<std::string> argv{programs.path("initdb"), "--pgdata=" + data_dir(),
                                   "--username=" + superuser.username, "--no-sync"};
-    const SecretFile secret(data_dir() + ".pgherd-secret");
+    const SecretFile secret(secret_path(data_dir()));
     if (superuser.password.empty()) {
         argv.insert(argv.end(), {"--auth-local=peer", "--auth-host=reject"});
     } else {
@@ -82,8 +82,7 @@ Async<void> Instance::run_initdb() {
         if (option != "--no-data-checksums" || programs.major() >= 18) argv.push_back(option);
     PGHERD_CO_TRY(
         const ChildResult result,
-        co_await run_child(identity_,
-                           {.argv = argv, .environment = tool_environment(identity_, {"LC_MESSAGES=C"})},
+        co_await run_child(identity_, {.argv = argv, .environment = filling_environment({"LC_MESSAGES=C"})},
                            after(minutes(10))));
     if (!result.succeeded())
         co_return fail(fmt::format("cannot create {}: initdb {}", data_dir(), result.describe()));
@@ -183,7 +182,7 @@ void Instance::registered() {
 }
 
 Async<void> Instance::bootstrap(Progress progress) {
-    if (in_use()) co_return fail(ErrorCode::conflict, "cannot bootstrap: PostgreSQL runs");
+    PGHERD_CO_CHECK(co_await take_directory("bootstrap"));
     PGHERD_CO_CHECK(prepare_directory());
     PGHERD_CO_CHECK(write_journal(identity_, data_dir(), "bootstrap"));
     if (progress) progress("creating a new cluster");

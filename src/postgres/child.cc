@@ -1,5 +1,6 @@
 #include "postgres/child.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <utility>
@@ -48,10 +49,11 @@ void keep(std::string& output, std::string_view piece) {
     if (output.size() > 2 * kKeptOutput) output.erase(0, output.size() - kKeptOutput);
 }
 
-// Reads what is there. False at the end of the output.
+// Reads what is there, but not for ever from one who writes as fast as this reads. False at the end of the
+// output.
 bool read_available(int fd, ChildResult& result, const ChildSpec& spec) {
     char buffer[8192];
-    while (true) {
+    for (int pieces = 0; pieces < 32; ++pieces) {
         const ssize_t size = ::read(fd, buffer, sizeof buffer);
         if (size < 0 && errno == EINTR) continue;
         if (size < 0) return errno == EAGAIN;
@@ -60,6 +62,7 @@ bool read_available(int fd, ChildResult& result, const ChildSpec& spec) {
         keep(result.output, piece);
         if (spec.on_output) spec.on_output(piece);
     }
+    return true;
 }
 
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
@@ -150,6 +153,16 @@ std::vector<std::string> server_environment(const Identity& identity) {
     std::erase_if(environment,
                   [](const std::string& variable) { return variable.starts_with(guard::kFdVariable); });
     return environment;
+}
+
+std::vector<pid_t> processes_with(const std::string& variable) {
+    std::vector<pid_t> found;
+    for (const auto& process : guard::all_processes()) {
+        const auto environment = read_file(fmt::format("/proc/{}/environ", process.pid));
+        if (environment && std::ranges::count(split(*environment, '\0'), variable) > 0)
+            found.push_back(process.pid);
+    }
+    return found;
 }
 
 }  // namespace pgherd::postgres

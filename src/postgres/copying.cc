@@ -50,6 +50,23 @@ std::function<void(std::string_view)> reporter(Postgres::Progress progress) {
     };
 }
 
+// Whether words have come, wherever the pieces of output part them, and however much has come since.
+class Watchword {
+  public:
+    explicit Watchword(std::string_view words) : words_(words) {}
+    void read(std::string_view piece) {
+        tail_ += piece;
+        seen_ = seen_ || tail_.find(words_) != std::string::npos;
+        if (tail_.size() > words_.size()) tail_.erase(0, tail_.size() - words_.size());
+    }
+    bool seen() const { return seen_; }
+
+  private:
+    std::string words_;
+    std::string tail_;
+    bool seen_ = false;
+};
+
 }  // namespace
 
 Async<void> Instance::run_basebackup(const Upstream& source, const std::string& slot,
@@ -69,12 +86,12 @@ Async<void> Instance::run_basebackup(const Upstream& source, const std::string& 
     argv.insert(argv.end(), options.begin(), options.end());
     PGHERD_CO_TRY(
         const ChildResult result,
-        co_await run_child(identity_,
-                           {.argv = argv,
-                            .environment = tool_environment(
-                                identity_, {"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
-                            .on_output = reporter(progress)},
-                           after(kCopyLimit)));
+        co_await run_child(
+            identity_,
+            {.argv = argv,
+             .environment = filling_environment({"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
+             .on_output = reporter(progress)},
+            after(kCopyLimit)));
     if (result.succeeded()) co_return co_await sync_data();
     // The slot is made by the leader, which may not have heard of this member yet; a temporary one does as
     // well.
@@ -100,11 +117,11 @@ Async<void> Instance::run_method(const ReplicaMethod& method, std::string verb,
             arguments.push_back(fmt::format("--{}={}", key, value));
     }
     PGHERD_CO_TRY(const ChildResult result,
-                  co_await run_child(identity_,
-                                     {.argv = shell_command(method.command, arguments),
-                                      .environment = tool_environment(
-                                          identity_, {"PGPASSFILE=" + password_file_path(config_)})},
-                                     after(limit)));
+                  co_await run_child(
+                      identity_,
+                      {.argv = shell_command(method.command, arguments),
+                       .environment = filling_environment({"PGPASSFILE=" + password_file_path(config_)})},
+                      after(limit)));
     if (!result.succeeded())
         co_return fail(
             fmt::format("cannot {} by \"{}\": the command {}", verb, method.name, result.describe()));
@@ -141,7 +158,7 @@ Async<void> Instance::copy_by_any_method(const Upstream& source, const Progress&
 }
 
 Async<void> Instance::clone(Upstream source, Progress progress) {
-    if (in_use()) co_return fail(ErrorCode::conflict, "cannot copy: PostgreSQL runs");
+    PGHERD_CO_CHECK(co_await take_directory("copy"));
     PGHERD_CO_CHECK(prepare_directory());
     PGHERD_CO_CHECK(write_journal(identity_, data_dir(), "clone"));
     PGHERD_CO_CHECK(co_await drop_refused_passwords(source, after(std::chrono::seconds(5))));
@@ -154,7 +171,7 @@ Async<void> Instance::clone(Upstream source, Progress progress) {
 }
 
 // When it fails before it has changed anything, the journal goes: pg_rewind names what it will copy before it
-// writes.
+// writes, and only the end of its output is kept.
 Async<void> Instance::run_rewind(const Upstream& source, const Progress& progress) {
     PGHERD_CO_TRY(const Binaries programs, binaries());
     const PostgresConfig& postgres = config_.postgres;
@@ -171,26 +188,29 @@ Async<void> Instance::run_rewind(const Upstream& source, const Progress& progres
     if (config_dir() != data_dir() && programs.major() >= 15)
         argv.push_back("--config-file=" + config_dir() + "/postgresql.conf");
     argv.insert(argv.end(), postgres.rewind_options.begin(), postgres.rewind_options.end());
-    auto result =
-        co_await run_child(identity_,
-                           {.argv = argv,
-                            .environment = tool_environment(
-                                identity_, {"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
-                            .on_output = reporter(progress)},
-                           after(kCopyLimit));
+    Watchword writes("need to copy");
+    auto result = co_await run_child(
+        identity_,
+        {.argv = argv,
+         .environment = filling_environment({"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
+         .on_output =
+             [&writes, report = reporter(progress)](std::string_view piece) {
+                 writes.read(piece);
+                 report(piece);
+             }},
+        after(kCopyLimit));
     if (!result) co_return std::unexpected(std::move(result).error());
     if (result->succeeded()) {
         PGHERD_CO_CHECK(co_await sync_data());
         co_return Status{};
     }
-    const bool untouched = to_lower(result->output).find("need to copy") == std::string::npos;
-    if (untouched) PGHERD_CO_CHECK(clear_journal(data_dir()));
+    if (!writes.seen()) PGHERD_CO_CHECK(clear_journal(data_dir()));
     co_return fail(
         fmt::format("cannot rewind to {}:{}: pg_rewind {}", source.host, source.port, result->describe()));
 }
 
 Async<void> Instance::rewind(Upstream source, Progress progress) {
-    if (in_use()) co_return fail(ErrorCode::conflict, "cannot rewind: PostgreSQL runs");
+    PGHERD_CO_CHECK(co_await take_directory("rewind"));
     if (inspect(data_dir()) != DataDirectory::valid)
         co_return fail(ErrorCode::conflict,
                        fmt::format("cannot rewind: {} is no complete instance", data_dir()));
@@ -205,6 +225,8 @@ Async<void> Instance::rewind(Upstream source, Progress progress) {
     PGHERD_CO_CHECK(write_configuration());
     PGHERD_CO_CHECK(co_await drop_refused_passwords(source, after(std::chrono::seconds(5))));
     const bool was_standby = exists(data_dir() + "/standby.signal");
+    // After a crash pg_rewind has the instance recovered, and that takes the lock.
+    PGHERD_CO_CHECK(remove_former_locks());
     PGHERD_CO_CHECK(write_journal(identity_, data_dir(), "rewind"));
     // Single-user mode refuses standbys; the file is back before anything is started.
     PGHERD_CO_CHECK(remove_file(data_dir() + "/standby.signal"));
@@ -221,8 +243,7 @@ Async<void> Instance::rewind(Upstream source, Progress progress) {
 }
 
 Async<void> Instance::quarantine() {
-    if (in_use())
-        co_return fail(ErrorCode::conflict, "cannot move the data directory aside: PostgreSQL runs");
+    PGHERD_CO_CHECK(co_await take_directory("move the data directory aside"));
     const DataDirectory state = inspect(data_dir());
     if (state == DataDirectory::foreign || state == DataDirectory::unreadable)
         co_return fail(ErrorCode::conflict,

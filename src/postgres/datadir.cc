@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "guard/processes.h"
 
 namespace pgherd::postgres {
 
@@ -86,6 +87,10 @@ std::string unregistered_path(const std::string& data_dir) {
     return data_dir + ".pgherd-unregistered";
 }
 
+std::string secret_path(const std::string& data_dir) {
+    return data_dir + ".pgherd-secret";
+}
+
 Status write_journal(const Identity& identity, const std::string& data_dir, const std::string& operation) {
     return write_file(identity, journal_path(data_dir),
                       operation + " under way: the data directory is incomplete\n");
@@ -111,15 +116,31 @@ Status clear_incomplete(const std::string& data_dir) {
     return {};
 }
 
-Status move_aside(const std::string& data_dir) {
+namespace {
+
+bool clone_was_interrupted(const std::string& data_dir) {
+    const auto journal = read_file(journal_path(data_dir));
+    return journal && journal->starts_with("clone ");
+}
+
+Status rename_aside(const std::string& data_dir) {
     const std::string aside = data_dir + ".failed";
     std::error_code error;
-    if (presence(data_dir) == Presence::present) {
-        std::filesystem::remove_all(aside, error);
-        if (error) return fail(fmt::format("cannot remove {}: {}", aside, error.message()));
-        if (::rename(data_dir.c_str(), aside.c_str()) != 0)
-            return fail(fmt::format("cannot move {} to {}: {}", data_dir, aside, std::strerror(errno)));
-    }
+    std::filesystem::remove_all(aside, error);
+    if (error) return fail(fmt::format("cannot remove {}: {}", aside, error.message()));
+    if (::rename(data_dir.c_str(), aside.c_str()) == 0) return {};
+    const bool is_mount_point = errno == EBUSY;
+    if (is_mount_point && inspect(data_dir) == DataDirectory::incomplete) return clear_incomplete(data_dir);
+    return fail(fmt::format(
+        "cannot move {} to {}: {}{}", data_dir, aside, std::strerror(errno),
+        is_mount_point ? " (a file system is mounted there; a directory in it can be moved)" : ""));
+}
+
+}  // namespace
+
+Status move_aside(const std::string& data_dir) {
+    if (presence(data_dir) == Presence::present)
+        PGHERD_CHECK(clone_was_interrupted(data_dir) ? clear_incomplete(data_dir) : rename_aside(data_dir));
     PGHERD_CHECK(remove_file(unregistered_path(data_dir)));
     return clear_journal(data_dir);
 }
@@ -147,8 +168,15 @@ bool lives(pid_t pid) {
     return ::kill(std::abs(pid), 0) == 0;
 }
 
-bool is_postmaster(pid_t pid, const std::string& data_dir) {
+// A postmaster, or a standalone backend, is where its data is before it makes its lock file.
+bool works_in(pid_t pid, const std::string& data_dir) {
     return pid > 1 && lives(pid) && same_file(fmt::format("/proc/{}/cwd", pid), data_dir);
+}
+
+bool anybody_works_in(const std::string& data_dir) {
+    return std::ranges::any_of(guard::all_processes(), [&](const guard::ProcessInfo& process) {
+        return works_in(process.pid, data_dir);
+    });
 }
 
 }  // namespace
@@ -159,16 +187,25 @@ std::optional<LockFile> read_lock_file(const std::string& data_dir) {
 
 std::optional<pid_t> running_postmaster(const std::string& data_dir) {
     const auto lock = read_lock_file(data_dir);
-    if (!lock || !is_postmaster(lock->pid, data_dir)) return std::nullopt;
+    if (!lock || !works_in(lock->pid, data_dir)) return std::nullopt;
     return lock->pid;
+}
+
+std::optional<pid_t> running_single_user(const std::string& data_dir) {
+    const auto lock = read_lock_file(data_dir);
+    if (!lock || !works_in(-lock->pid, data_dir)) return std::nullopt;
+    return -lock->pid;
 }
 
 Status remove_stale_locks(const std::string& data_dir, const std::vector<std::string>& socket_dirs,
                           std::uint16_t port) {
     // One whose process is gone PostgreSQL removes itself.
     const auto stale = [&](const LockFile& lock) {
-        return lives(lock.pid) && !is_postmaster(lock.pid, data_dir);
+        return lives(lock.pid) && !works_in(std::abs(lock.pid), data_dir);
     };
+    if (const auto text = read_file(lock_path(data_dir));
+        text && text->empty() && !anybody_works_in(data_dir))
+        PGHERD_CHECK(remove_file(lock_path(data_dir)));
     if (const auto lock = read_lock_file(data_dir); lock && stale(*lock))
         PGHERD_CHECK(remove_file(lock_path(data_dir)));
     for (const std::string& directory : socket_dirs) {

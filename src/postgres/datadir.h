@@ -29,10 +29,14 @@ Status clear_journal(const std::string& data_dir);
 // A file beside the data directory, too, from the end of a bootstrap until its cluster is registered.
 std::string unregistered_path(const std::string& data_dir);
 
+// Holds the superuser's password while initdb runs.
+std::string secret_path(const std::string& data_dir);
+
 // Removes what is in an incomplete directory, the directory itself stays.
 Status clear_incomplete(const std::string& data_dir);
-// Renames it to <data_dir>.failed; an older one of that name is removed. Clears the journal and the
-// mark of an unregistered cluster.
+// Renames it to <data_dir>.failed; an older one of that name is removed. What an interrupted clone has left
+// is removed instead, as the older one may be the data that it was to replace; so is what is incomplete on a
+// mount point, which cannot be renamed. Clears the journal and the mark of an unregistered cluster.
 Status move_aside(const std::string& data_dir);
 
 // postmaster.pid
@@ -44,9 +48,12 @@ struct LockFile {
 std::optional<LockFile> read_lock_file(const std::string& data_dir);
 // The process of the lock file, if it lives and works in this data directory.
 std::optional<pid_t> running_postmaster(const std::string& data_dir);
+// The same for `postgres --single`: an administrator's, or pg_rewind's.
+std::optional<pid_t> running_single_user(const std::string& data_dir);
 // Removes what an ended instance of this directory has left behind, here and beside its sockets, if the
 // process number in it belongs to something else by now (after a reboot, or in a new container on old
-// volumes): PostgreSQL would take that for another postmaster, and not start.
+// volumes), or if it was killed before it had written one: PostgreSQL would take that for another
+// postmaster, and not start.
 Status remove_stale_locks(const std::string& data_dir, const std::vector<std::string>& socket_dirs,
                           std::uint16_t port);
 

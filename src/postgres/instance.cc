@@ -8,10 +8,25 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/text.h"
 #include "postgres/controldata.h"
 #include "postgres/datadir.h"
 
 namespace pgherd::postgres {
+
+namespace {
+
+std::string fill_mark(const std::string& data_dir) {
+    return "PGHERD_FILLS=" + data_dir;
+}
+
+// As the server understands it, which works in its data directory. "@…" is no directory.
+std::string socket_path(const std::string& data_dir, std::string_view directory) {
+    if (directory.empty() || directory.starts_with('@')) return std::string(directory);
+    return (std::filesystem::path(data_dir) / directory).lexically_normal().string();
+}
+
+}  // namespace
 
 Instance::Instance(EventLoop& loop, AgentConfig config, guard::Client guard, Log& log, Identity identity)
     : loop_(loop),
@@ -57,7 +72,40 @@ asio::awaitable<void> Instance::begun() {
 }
 
 bool Instance::in_use() const {
-    return !gone() || running_postmaster(data_dir());
+    return !gone() || running_postmaster(data_dir()) || running_single_user(data_dir());
+}
+
+// Tools of a brain that was killed end with it, but not what they have started: pg_basebackup's receiver of
+// WAL, which keeps the slot for ever, or the recovery that pg_rewind runs. They would write into what comes
+// next.
+Async<void> Instance::take_directory(std::string_view purpose) {
+    const Instant deadline = after(std::chrono::seconds(5));
+    while (exists(journal_path(data_dir()))) {
+        const auto left = processes_with(fill_mark(data_dir()));
+        if (left.empty()) break;
+        if (boottime_now() >= deadline)
+            co_return fail(
+                ErrorCode::conflict,
+                fmt::format("cannot {}: process {}, which an interrupted operation has left behind, "
+                            "does not end",
+                            purpose, left.front()));
+        for (const pid_t pid : left) ::kill(pid, SIGKILL);
+        co_await pause_for(std::chrono::milliseconds(10));
+    }
+    if (in_use()) co_return fail(ErrorCode::conflict, fmt::format("cannot {}: PostgreSQL runs", purpose));
+    co_return remove_file(secret_path(data_dir()));
+}
+
+Status Instance::remove_former_locks() const {
+    std::vector<std::string> socket_dirs =
+        split(file_parameters(render_input())["unix_socket_directories"], ',');
+    for (std::string& directory : socket_dirs) directory = socket_path(data_dir(), trim(directory));
+    return remove_stale_locks(data_dir(), socket_dirs, config_.postgres.port);
+}
+
+std::vector<std::string> Instance::filling_environment(std::vector<std::string> extra) const {
+    extra.push_back(fill_mark(data_dir()));
+    return tool_environment(identity_, extra);
 }
 
 void Instance::on_report(const guard::Report& report) {
@@ -71,7 +119,6 @@ void Instance::on_report(const guard::Report& report) {
     crashed_ = !told_to_end_;
     may_be_primary_ = false;
     session_.reset();
-    identify_.reset();
     seen_timeline_ = {};
     names_in_force_.reset();
     if (told_to_end_) return;
@@ -90,7 +137,7 @@ Result<Binaries> Instance::binaries() const {
 }
 
 std::string Instance::socket_dir() const {
-    if (!config_.postgres.socket_dir.empty()) return config_.postgres.socket_dir;
+    if (!config_.postgres.socket_dir.empty()) return socket_path(data_dir(), config_.postgres.socket_dir);
     return may_write(identity_, "/var/run/postgresql") ? "/var/run/postgresql" : "/tmp";
 }
 
@@ -102,6 +149,7 @@ RenderInput Instance::render_input() const {
         input.upstream = spec_->upstream;
     }
     input.control = control_;
+    input.custom_recovery = custom_recovery_;
     return input;
 }
 

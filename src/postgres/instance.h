@@ -92,6 +92,11 @@ class Instance {
     std::string why_it_ended() const;
     bool gone() const { return guard_.status().phase == guard::PostmasterPhase::none; }
     bool in_use() const;  // whatever the guard knows: nothing may touch the files
+    // Nothing else works in the data directory from here on. `purpose`: "clone", for the error.
+    Async<void> take_directory(std::string_view purpose);
+    Status remove_former_locks() const;
+    // Of a tool that fills the data directory: marked, so that take_directory() finds it.
+    std::vector<std::string> filling_environment(std::vector<std::string> extra) const;
 
     // running.cc
     Async<void> send_signal(int number);
@@ -162,8 +167,7 @@ class Instance {
     std::int64_t control_changed_ = 0;     // modification time of pg_control when it was read, in ns
     std::unique_ptr<Connection> session_;  // for observe
     bool session_in_use_ = false;
-    std::unique_ptr<Connection> identify_;  // a replication connection of a standby to itself
-    Timeline seen_timeline_;                // that the WAL receiver of this postmaster has streamed on
+    Timeline seen_timeline_;  // that the WAL receiver of this postmaster has streamed on
     std::unique_ptr<Tasks> callback_;
 };
 

@@ -1,6 +1,8 @@
 #include "postgres/local_postgres.h"
 
 #include <exception>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "postgres/datadir.h"
@@ -35,10 +37,23 @@ asio::awaitable<void> keep(std::shared_ptr<Instance> instance, asio::awaitable<v
     static_cast<void>(instance);
 }
 
+// Tools and the server run in directories of their own.
+AgentConfig with_absolute_paths(AgentConfig config) {
+    PostgresConfig& postgres = config.postgres;
+    for (std::string* path :
+         {&postgres.data_dir, &postgres.config_dir, &postgres.bin_dir, &postgres.pgpass, &config.log.dir}) {
+        std::error_code error;
+        if (const auto absolute = std::filesystem::absolute(*path, error); !path->empty() && !error)
+            *path = absolute.lexically_normal().string();
+    }
+    return config;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LocalPostgres>> LocalPostgres::create(EventLoop& loop, AgentConfig config,
                                                              guard::Client guard, Log& log) {
+    config = with_absolute_paths(std::move(config));
     PGHERD_TRY(Identity identity, find_identity(config.postgres.run_as));
     PGHERD_TRY(const Binaries programs,
                find_binaries(config.postgres, data_version(config.postgres.data_dir)));
@@ -56,7 +71,7 @@ LocalPostgres::~LocalPostgres() {
 }
 
 void LocalPostgres::reconfigure(AgentConfig config) {
-    instance_->reconfigure(std::move(config));
+    instance_->reconfigure(with_absolute_paths(std::move(config)));
 }
 void LocalPostgres::ready() {
     instance_->ready();

@@ -113,11 +113,8 @@ Async<void> Instance::ask_server(PostgresState& state, Instant deadline) {
 
 // What IDENTIFY_SYSTEM says of a standby is the timeline that it replays; no SQL function tells it.
 Async<Timeline> Instance::replayed_timeline(Instant deadline) {
-    if (!identify_ || !identify_->ok()) {
-        PGHERD_CO_TRY(identify_, co_await connect_local(deadline, {{"replication", "database"}}));
-    }
-    const auto connection = std::move(identify_);
-    PGHERD_CO_TRY(const Table answer, co_await connection->query("IDENTIFY_SYSTEM", deadline));
+    PGHERD_CO_TRY(const Table answer,
+                  co_await query("IDENTIFY_SYSTEM", deadline, {{"replication", "database"}}));
     PGHERD_CO_TRY(const std::uint64_t timeline, parse_uint(answer.at(0, "timeline")));
     co_return Timeline{static_cast<std::uint32_t>(timeline)};
 }

@@ -187,6 +187,7 @@ std::string postgresql_conf(const RenderInput& input) {
     append(text, file_parameters(input));
     text += "\n# recovery\n";
     append(text, recovery_parameters(input));
+    append(text, input.custom_recovery);
     return text;
 }
 

@@ -28,6 +28,7 @@ struct RenderInput {
     bool standby = false;
     Upstream upstream;                   // of a standby
     std::optional<ControlData> control;  // a standby's limits are not set below these
+    Parameters custom_recovery;          // while a custom bootstrap recovers
 };
 
 // What the configuration asks for, before a standby's limits are raised.

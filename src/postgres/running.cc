@@ -24,22 +24,29 @@ constexpr Duration kQuitPatience = seconds(8);
 // Tells changes of postmaster.pid, into whose eighth line the postmaster writes its status.
 class LockFileWatch {
   public:
-    LockFileWatch(asio::any_io_executor executor, const std::string& data_dir)
-        : descriptor_(executor, ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
-        ::inotify_add_watch(descriptor_.native_handle(), data_dir.c_str(),
-                            IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO);
+    LockFileWatch(asio::any_io_executor executor, const std::string& data_dir) {
+        const int fd = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (fd < 0) return;
+        ::inotify_add_watch(fd, data_dir.c_str(), IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO);
+        descriptor_.emplace(executor, fd);
     }
     asio::awaitable<void> wait(Notifier& also, Instant deadline) {
         using namespace asio::experimental::awaitable_operators;
-        co_await (wait_ready(descriptor_, asio::posix::stream_descriptor::wait_read, deadline) ||
+        if (!descriptor_) {
+            co_await also.wait(std::min(deadline, after(kLook)));
+            co_return;
+        }
+        co_await (wait_ready(*descriptor_, asio::posix::stream_descriptor::wait_read, deadline) ||
                   also.wait(deadline));
         char events[4096];
-        while (::read(descriptor_.native_handle(), events, sizeof events) > 0) {
+        while (::read(descriptor_->native_handle(), events, sizeof events) > 0) {
         }
     }
 
   private:
-    asio::posix::stream_descriptor descriptor_;
+    // Others of the same user may have used up what the kernel allows; then the caller looks again and again.
+    static constexpr Duration kLook = milliseconds(20);
+    std::optional<asio::posix::stream_descriptor> descriptor_;
 };
 
 // A session of a client, by its process title "postgres: <cluster>: <user> <database> …".
@@ -68,15 +75,15 @@ int signal_of(StopMode mode) {
 Async<void> Instance::arm(Instant deadline) {
     const std::int64_t limit =
         deadline == Instant::max() ? guard::kNever : deadline.time_since_epoch().count();
-    PGHERD_CO_CHECK(co_await guard_.confirmed(guard_.client().arm(limit)));
+    PGHERD_CO_CHECK(co_await guard_.confirmed(guard_.client().arm(limit, may_be_primary_)));
     co_return Status{};
 }
 
 Async<void> Instance::disarm() {
     // A primary that runs on without a lease (pause) may also be restarted without one.
     const bool primary = !gone() && may_be_primary_;
-    PGHERD_CO_CHECK(
-        co_await guard_.confirmed(primary ? guard_.client().arm(guard::kNever) : guard_.client().disarm()));
+    PGHERD_CO_CHECK(co_await guard_.confirmed(primary ? guard_.client().arm(guard::kNever, true)
+                                                      : guard_.client().disarm()));
     co_return Status{};
 }
 
@@ -125,10 +132,7 @@ Async<void> Instance::launch(bool as_primary, Instant deadline) {
     PGHERD_CO_TRY(const Binaries programs, binaries());
     if (const auto control = co_await read_control(); !control) co_return std::unexpected(control.error());
     PGHERD_CO_CHECK(write_configuration());
-    std::vector<std::string> socket_dirs =
-        split(file_parameters(render_input())["unix_socket_directories"], ',');
-    for (std::string& directory : socket_dirs) directory = trim(directory);
-    PGHERD_CO_CHECK(remove_stale_locks(data_dir(), socket_dirs, config_.postgres.port));
+    PGHERD_CO_CHECK(remove_former_locks());
     guard::StartOrder order{.argv = {programs.path("postgres"), "-D", data_dir(),
                                      "--config-file=" + config_dir() + "/postgresql.conf"},
                             .environment = server_environment(identity_),
@@ -167,6 +171,10 @@ Async<void> Instance::start(StartSpec spec, Duration timeout) {
         PGHERD_CO_CHECK(co_await adopt(*pid));
         co_return co_await await_ready(deadline);
     }
+    if (const auto pid = running_single_user(data_dir()))
+        co_return fail(ErrorCode::conflict,
+                       fmt::format("cannot start PostgreSQL: process {} works in {} in single-user mode",
+                                   *pid, data_dir()));
     if (const auto state = inspect(data_dir()); state != DataDirectory::valid)
         co_return fail(ErrorCode::conflict,
                        fmt::format("cannot start PostgreSQL: {} is no complete instance", data_dir()));
@@ -254,7 +262,7 @@ Async<void> Instance::promote(Timeline claimed) {
     if (status.deadline == guard::kDisarmed)
         co_return fail(ErrorCode::conflict,
                        "cannot promote: there is no deadline by which a primary would be stopped");
-    PGHERD_CO_CHECK(co_await guard_.confirmed(guard_.client().arm(status.deadline)));
+    PGHERD_CO_CHECK(co_await guard_.confirmed(guard_.client().arm(status.deadline, true)));
     may_be_primary_ = true;
     PGHERD_CO_TRY(const auto session, co_await connect_local(deadline));
     PGHERD_CO_TRY(const Timeline current, co_await replayed_timeline(deadline));
@@ -273,10 +281,14 @@ Async<void> Instance::end_recovery(Connection& session, Instant deadline) {
     while (true) {
         // The postmaster writes "ready" a moment after the end of recovery; the question finds it somewhat
         // earlier.
-        PGHERD_CO_TRY(const Table answer,
-                      co_await session.query("SELECT pg_is_in_recovery() AS standby", deadline));
-        if (answer.at(0, "standby") == "f") break;
+        auto answer = co_await session.query("SELECT pg_is_in_recovery() AS standby", deadline);
+        if (answer && answer->at(0, "standby") == "f") break;
         if (gone()) co_return fail(fmt::format("cannot promote: PostgreSQL {}", why_it_ended()));
+        if (!answer) {
+            answer.error().certainty = Certainty::maybe_done;
+            co_return std::unexpected(
+                with_context(std::move(answer).error(), "cannot see whether PostgreSQL is promoted"));
+        }
         if (boottime_now() >= deadline)
             co_return fail(ErrorCode::timeout, "PostgreSQL does not finish its promotion in time",
                            Certainty::maybe_done);

@@ -32,10 +32,7 @@ Status Instance::write_configuration() {
     if (const auto text = read_file(auto_conf))
         PGHERD_CHECK(write_file(identity_, auto_conf, purge_auto_conf(*text)));
     PGHERD_CHECK(write_password_file());
-    std::string text = postgresql_conf(input);
-    for (const auto& [name, value] : custom_recovery_)
-        text += fmt::format("{} = {}\n", name, quote_literal(value));
-    PGHERD_CHECK(write_file(identity_, conf, text));
+    PGHERD_CHECK(write_file(identity_, conf, postgresql_conf(input)));
     PGHERD_CHECK(write_file(identity_, config_dir() + "/pg_hba.conf", hba_conf(input)));
     return write_file(identity_, config_dir() + "/pg_ident.conf", ident_conf(input));
 }

@@ -1,8 +1,10 @@
 // The adapter against a real PostgreSQL, under a real guard.
 #include <sstream>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "postgres/binaries.h"
 #include "postgres/tests/member.h"
 
 namespace pgherd::postgres {
@@ -24,6 +26,14 @@ std::string content(const std::string& path) {
     std::stringstream text;
     text << std::ifstream(path).rdbuf();
     return text.str();
+}
+
+// `words` as PostgreSQL's user.
+std::vector<std::string> as_server_user(std::vector<std::string> words) {
+    const auto identity = find_identity("");
+    if (identity && identity->change)
+        words.insert(words.begin(), {"/usr/bin/setpriv", "--reuid=" + identity->user, "--clear-groups"});
+    return words;
 }
 
 class LocalPostgresTest : public ::testing::Test {
@@ -221,6 +231,11 @@ TEST_F(LocalPostgresTest, ClonesFollowsPromotesAndRewinds) {
     });
     ASSERT_DONE(history);
     EXPECT_EQ(history->timeline.value, 2u);
+    Upstream by_name = two.upstream();
+    by_name.host = "127.0.0.77,localhost";  // nobody is at the first
+    EXPECT_TRUE(one.get<UpstreamHistory>([&](Done<UpstreamHistory> done) {
+        one.postgres().upstream_history(by_name, boottime_now() + 5s, std::move(done));
+    }));
     EXPECT_FALSE(history->in_recovery);
     ASSERT_EQ(history->switchpoints.size(), 1u);
 
@@ -229,6 +244,9 @@ TEST_F(LocalPostgresTest, ClonesFollowsPromotesAndRewinds) {
     EXPECT_FALSE(one.act([&](Done<void> done) { one.postgres().rewind(nobody, nullptr, std::move(done)); }));
     EXPECT_EQ(one.observe().data, DataDirectory::valid);
 
+    // The crashed one's lock file names a process that is something else by now.
+    const Program other(as_server_user({"/usr/bin/sleep", "infinity"}), root_.path() + "/sleep.log");
+    std::ofstream(one.data_dir() + "/postmaster.pid") << fmt::format("{}\n{}\n", other.pid(), one.data_dir());
     // pg_rewind trusts pg_control of the source, which names the new timeline only after a checkpoint.
     ASSERT_DONE(two.act([&](Done<void> done) { two.postgres().checkpoint(std::move(done)); }));
     ASSERT_DONE(
@@ -288,6 +306,105 @@ TEST_F(LocalPostgresTest, LeavesAnIncompleteDirectoryWhenACloneFails) {
     EXPECT_FALSE(one.clone({MemberName("x"), "127.0.0.1", free_port(), ""}));
     EXPECT_EQ(one.observe().data, DataDirectory::incomplete);
     EXPECT_FALSE(one.start_standby({}));
+
+    // Its remains do not take the place of what was moved aside before.
+    std::filesystem::create_directory(one.data_dir() + ".failed");
+    std::ofstream(one.data_dir() + ".failed/letter.txt") << "dear";
+    ASSERT_DONE(one.act([&](Done<void> done) { one.postgres().quarantine(std::move(done)); }));
+    EXPECT_EQ(one.observe().data, DataDirectory::absent);
+    EXPECT_EQ(content(one.data_dir() + ".failed/letter.txt"), "dear");
+}
+
+// Of a brain that was killed: pg_basebackup ends with it, and the part of it that receives WAL does not. It
+// keeps the slot, for which the standby would wait for ever.
+TEST_F(LocalPostgresTest, EndsWhatAnInterruptedCloneHasLeftRunning) {
+    Member one(loop_, root_.path(), "one"), two(loop_, root_.path(), "two");
+    ASSERT_DONE(one.bootstrap());
+    ASSERT_DONE(one.act([&](Done<void> done) { one.postgres().sync_slots({{"two", {}}}, std::move(done)); }));
+    const auto binaries = find_binaries(one.config().postgres, std::nullopt);
+    ASSERT_DONE(binaries);
+    Program copy(
+        as_server_user({"/usr/bin/env", "PGHERD_FILLS=" + two.data_dir(), binaries->path("pg_basebackup"),
+                        "--pgdata=" + two.data_dir(), "--wal-method=stream", "--slot=two",
+                        "--checkpoint=fast", "--max-rate=32k",
+                        fmt::format("--dbname=host=127.0.0.1 port={} user=replicator password=repl-s3cret",
+                                    one.config().postgres.port)}),
+        root_.path() + "/copy.log");
+    const auto receives = [&] {
+        return one.sql("SELECT active FROM pg_replication_slots WHERE slot_name = 'two'") == "t";
+    };
+    ASSERT_TRUE(eventually(receives)) << content(root_.path() + "/copy.log");
+    copy.stop();
+    std::ofstream(two.data_dir() + ".pgherd") << "clone under way: the data directory is incomplete\n";
+
+    ASSERT_DONE(two.clone(one.upstream("two")));
+    EXPECT_TRUE(eventually([&] { return !receives(); }));
+    ASSERT_DONE(two.start_standby(one.upstream("two")));
+    EXPECT_TRUE(two.becomes([](const PostgresState& now) { return now.standby() && now.streaming(); }));
+}
+
+// Paths as in the examples of Patroni, relative to where the agent was started.
+TEST_F(LocalPostgresTest, UnderstandsRelativePathsAndKnowsThatARewindHasBegunHoweverMuchItSays) {
+    Member one(loop_, root_.path(), "one");
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(root_.path());
+    one.config().postgres.data_dir = "data/one";
+    one.config().postgres.socket_dir = "..";
+    one.config().postgres.parameters["unix_socket_directories"] = "..";
+    one.config().log.dir = ".";
+    one.restart_brain();
+    std::filesystem::current_path(before);
+    ASSERT_DONE(one.bootstrap());
+    EXPECT_TRUE(one.observe().primary());
+    EXPECT_TRUE(std::filesystem::exists(root_.path() + "/data/one/PG_VERSION"));
+    ASSERT_DONE(one.stop(StopMode::fast));
+
+    // A rewind that says more after its announcement than is kept: it took long, or was told to be talkative.
+    const std::string tool = root_.path() + "/pg_rewind";
+    std::ofstream(tool)
+        << "#!/bin/sh\necho 'pg_rewind: need to copy 51 MB (total source directory size is 63 "
+           "MB)'\nyes '1024/52224 kB (1%) copied' | head -n 9999\nexit 1\n";
+    ASSERT_EQ(::chmod(tool.c_str(), 0755), 0);
+    one.config().postgres.bin_name["pg_rewind"] = "../../../../.." + tool;
+    one.postgres().reconfigure(one.config());
+    EXPECT_FALSE(
+        one.act([&](Done<void> done) { one.postgres().rewind(one.upstream(), nullptr, std::move(done)); }));
+    EXPECT_EQ(one.observe().data, DataDirectory::incomplete);
+}
+
+// A promotion that is under way takes its number when it ends, so what stands for the numbers before it has
+// to stay.
+TEST_F(LocalPostgresTest, DoesNotKnowTheOutcomeOfAPromotionThatFallsSilent) {
+    Member one(loop_, root_.path(), "one"), two(loop_, root_.path(), "two");
+    two.config().postgres.pg_ctl_timeout = 2s;
+    two.postgres().reconfigure(two.config());
+    ASSERT_DONE(one.bootstrap());
+    ASSERT_DONE(two.clone(one.upstream()));
+    ASSERT_DONE(two.start_standby(one.upstream()));
+    ASSERT_TRUE(two.becomes([](const PostgresState& now) { return now.standby() && now.streaming(); }));
+    const auto processes = [&](const std::string& kind) {
+        std::vector<pid_t> found;
+        for (const pid_t pid : two.server_processes())
+            if (content(fmt::format("/proc/{}/cmdline", pid)).find(kind) != std::string::npos)
+                found.push_back(pid);
+        return found;
+    };
+    ASSERT_EQ(processes("startup").size(), 1u);
+    ::kill(processes("startup").front(), SIGSTOP);
+    ASSERT_DONE(two.arm());
+    std::optional<Status> promoted;
+    two.postgres().promote(Timeline{5}, [&](Status done) { promoted = std::move(done); });
+    const std::string stand_in = two.data_dir() + "/pg_wal/00000004.history";
+    ASSERT_TRUE(loop_.run_until([&] { return std::filesystem::exists(stand_in); }, 5s));
+    for (const pid_t pid : processes("postgres postgres")) ::kill(pid, SIGSTOP);
+    ASSERT_TRUE(loop_.run_until([&] { return promoted.has_value(); }, 10s));
+    ASSERT_FALSE(*promoted);
+    EXPECT_TRUE(promoted->error().maybe_done()) << promoted->error().message;
+    EXPECT_TRUE(std::filesystem::exists(stand_in));
+
+    for (const pid_t pid : two.server_processes()) ::kill(pid, SIGCONT);
+    EXPECT_TRUE(
+        two.becomes([](const PostgresState& now) { return now.primary() && now.timeline.value == 5; }));
 }
 
 // A reboot or a new container on old volumes: the number in the file belongs to another process, which is of
@@ -296,12 +413,7 @@ TEST_F(LocalPostgresTest, StartsBesideLockFilesWhoseProcessIsSomethingElseNow) {
     Member one(loop_, root_.path(), "one");
     ASSERT_DONE(one.bootstrap());
     ASSERT_DONE(one.stop(StopMode::fast));
-    const auto identity = find_identity("");
-    ASSERT_TRUE(identity);
-    std::vector<std::string> sleep{"/usr/bin/sleep", "infinity"};
-    if (identity->change)
-        sleep.insert(sleep.begin(), {"/usr/bin/setpriv", "--reuid=" + identity->user, "--clear-groups"});
-    const Program other(sleep, root_.path() + "/sleep.log");
+    const Program other(as_server_user({"/usr/bin/sleep", "infinity"}), root_.path() + "/sleep.log");
     const auto port = one.config().postgres.port;
     const std::string socket_lock = fmt::format("{}/.s.PGSQL.{}.lock", root_.path(), port);
     const auto leave_behind = [&](const std::string& path, const std::string& data_dir) {
@@ -313,9 +425,30 @@ TEST_F(LocalPostgresTest, StartsBesideLockFilesWhoseProcessIsSomethingElseNow) {
     ASSERT_DONE(one.start_primary());
     ASSERT_DONE(one.stop(StopMode::fast));
 
+    // It was killed before it had written its number.
+    std::ofstream(one.data_dir() + "/postmaster.pid") << "";
+    ASSERT_DONE(one.start_primary());
+    ASSERT_DONE(one.stop(StopMode::fast));
+
     leave_behind(socket_lock, "/var/lib/of-another-instance");
     EXPECT_FALSE(one.start_primary());
     EXPECT_TRUE(std::filesystem::exists(socket_lock));
+    std::filesystem::remove(socket_lock);
+
+    // `postgres --single`, which works where its data is.
+    const Program single(
+        as_server_user({"/usr/bin/env", "--chdir=" + one.data_dir(), "/usr/bin/sleep", "infinity"}),
+        root_.path() + "/sleep.log");
+    std::error_code ignored;
+    ASSERT_TRUE(eventually([&] {
+        return std::filesystem::read_symlink(fmt::format("/proc/{}/cwd", single.pid()), ignored) ==
+               one.data_dir();
+    }));
+    std::ofstream(one.data_dir() + "/postmaster.pid")
+        << fmt::format("-{}\n{}\n", single.pid(), one.data_dir());
+    EXPECT_FALSE(one.start_primary());
+    EXPECT_FALSE(one.act([&](Done<void> done) { one.postgres().quarantine(std::move(done)); }));
+    EXPECT_TRUE(std::filesystem::exists(one.data_dir() + "/postmaster.pid"));
 }
 
 TEST_F(LocalPostgresTest, MovesAFailedBootstrapAside) {

@@ -54,6 +54,13 @@ TEST_F(Rendering, RaisesAStandbysLimitsToThoseOfItsControlFile) {
     EXPECT_EQ(wanted_command_line(standby).at("max_connections"), "100");
 }
 
+TEST_F(Rendering, WritesTheRecoveryOfACustomBootstrapAsTheServerReadsIt) {
+    auto bootstrap = input();
+    bootstrap.custom_recovery = {{"restore_command", R"(cp '/a\b/%f' "%p")"}};
+    EXPECT_TRUE(postgresql_conf(bootstrap).ends_with(R"(restore_command = 'cp ''/a\\b/%f'' "%p"')"
+                                                     "\n"));
+}
+
 TEST_F(Rendering, LetsLocalParametersWinOverDynamicOnes) {
     instance_.dynamic.parameters = {{"work_mem", "4MB"}, {"Shared_Buffers", "64MB"}};
     agent_.postgres.parameters = {{"work_mem", "8MB"}};
