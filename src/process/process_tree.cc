@@ -1,5 +1,6 @@
 #include "process/process_tree.h"
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <optional>
@@ -87,12 +88,16 @@ std::vector<int> members_of(const ProcessTree& tree) {
     std::set<int> strangers;  // by their environment
     if (!tree.leader_reaped) members.insert(tree.leader);
     const std::vector<Entry> all = all_processes();
+    // A number that somebody else has by now is free of the leader's group and session, and they are the
+    // stranger's.
+    const bool numbers_count =
+        !tree.leader_reaped || std::ranges::find(all, tree.leader, &Entry::pid) == all.end();
     for (bool grown = true; grown;) {
         grown = false;
         for (const Entry& one : all) {
             if (one.pid == self || one.pid == 1 || members.contains(one.pid)) continue;
-            bool belongs = members.contains(one.parent) || one.group == tree.leader ||
-                           one.session == tree.leader || members.contains(one.session);
+            bool belongs = members.contains(one.parent) || members.contains(one.session) ||
+                           (numbers_count && (one.group == tree.leader || one.session == tree.leader));
             if (!belongs && !strangers.contains(one.pid)) {
                 belongs = has_mark(one.pid, tree.mark);
                 if (!belongs) strangers.insert(one.pid);

@@ -81,6 +81,8 @@ TEST_F(ProcessTreeTest, LeavesStrangersAlone) {
     EXPECT_EQ(kill_tree({.leader = pid_, .mark = "MARK=7"}), 2u);
     EXPECT_TRUE(all_gone());
     EXPECT_FALSE(ended);
+    // Nor does a number belong to a leader for ever.
+    EXPECT_EQ(kill_tree({.leader = *stranger, .leader_reaped = true, .mark = "MARK=7"}), 0u);
     processes_.signal(*stranger, SIGKILL);
     EXPECT_TRUE(wait_for([&] { return ended; }));
 }
