@@ -35,6 +35,7 @@ std::vector<std::string> environment_with(int fd) {
 Status Brain::start(Instant now) {
     close_socket();
     take_error();
+    started_ = now;  // also of an attempt that fails: it is not to be repeated at once
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return fail(fmt::format("cannot make a socket pair: {}", std::strerror(errno)));
@@ -52,7 +53,6 @@ Status Brain::start(Instant now) {
     pid_ = child->pid;
     errors_ = child->errors;
     socket_ = ends[0];
-    started_ = now;
     return {};
 }
 

@@ -73,10 +73,11 @@ Result<std::uint32_t> Client::ready() {
     return send(*order);
 }
 
-Result<std::uint32_t> Client::arm(std::int64_t deadline) {
+Result<std::uint32_t> Client::arm(std::int64_t deadline, bool as_primary) {
     auto order = std::make_unique<Order>();
     order->type = OrderType::arm;
     order->deadline = deadline;
+    order->as_primary = as_primary;
     return send(*order);
 }
 

@@ -42,7 +42,9 @@ class Client {
     // Each gives the sequence number under which the acknowledgement will come.
     Result<std::uint32_t> status();
     Result<std::uint32_t> ready();
-    Result<std::uint32_t> arm(std::int64_t deadline);
+    // `as_primary`: what runs is a primary, or may become one, and so ends at the deadline. A deadline that
+    // has passed ends it at once.
+    Result<std::uint32_t> arm(std::int64_t deadline, bool as_primary);
     Result<std::uint32_t> disarm();
     Result<std::uint32_t> start(const StartOrder& order);
     Result<std::uint32_t> adopt(std::int32_t pid);

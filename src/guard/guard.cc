@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -64,13 +65,15 @@ class Guard {
 
     void take_orders();
     Status execute(const Order& order);
-    Status arm(std::int64_t deadline);
+    Status arm(const Order& order);
     Status start(const Order& order);
     Status adopt(pid_t pid);
 
     bool expired() const { return deadline_ != kNever && boottime_now() >= to_instant(deadline_); }
     void set_deadline(std::int64_t deadline);
     void enforce_deadline();
+    bool runs_primary() const { return postmaster_.phase() == PostmasterPhase::running && as_primary_; }
+    void end_primary(std::string_view why);
     void drain();
     void stop_leftover_postmaster();
     void keep_brain_running();
@@ -86,8 +89,7 @@ class Guard {
     int signals_ = -1;
     int timer_ = -1;
     std::int64_t deadline_ = kDisarmed;
-    bool as_primary_ =
-        false;  // the running postmaster may be one: it was started as one, or somebody armed since
+    bool as_primary_ = false;  // the running postmaster may be one: it was started, or armed since, as one
     bool fenced_ = false;
     std::uint32_t exits_ = 0;
     Instant sweep_at_;
@@ -202,7 +204,8 @@ void Guard::brain_ended(int status) {
     brain_.died(boottime_now());
     if (const std::string why = brain_.take_error(); !why.empty()) {
         say(fmt::format("cannot run the agent: {}", why));
-        exit_code_ = 1;
+        // One that has run before will again (there is no memory for it now, say).
+        if (!was_ready || shutting_down_) exit_code_ = 1;
         return;
     }
     const bool on_purpose =
@@ -249,14 +252,17 @@ void Guard::set_deadline(std::int64_t deadline) {
 void Guard::enforce_deadline() {
     if (deadline_ == kDisarmed || !expired()) return;
     set_deadline(kDisarmed);
-    if (postmaster_.phase() != PostmasterPhase::running || !as_primary_) {
+    if (runs_primary())
+        end_primary("the lease has run out: PostgreSQL was killed");
+    else
         watchdog_.disarm();
-        return;
-    }
-    // The watchdog device stays armed until everything is gone: where SIGKILL does not help, a reset does.
+}
+
+// The watchdog device stays armed until everything is gone: where SIGKILL does not help, a reset does.
+void Guard::end_primary(std::string_view why) {
     postmaster_.kill_all();
-    fenced_ = true;
-    say("the lease has run out: PostgreSQL was killed");
+    if (std::exchange(fenced_, true)) return;
+    say(why);
     tell(ReportType::fenced);
 }
 
@@ -310,7 +316,7 @@ Status Guard::execute(const Order& order) {
     switch (order.type) {
         case OrderType::status: return {};
         case OrderType::ready: brain_.set_ready(); return {};
-        case OrderType::arm: return arm(order.deadline);
+        case OrderType::arm: return arm(order);
         case OrderType::disarm:
             set_deadline(kDisarmed);
             watchdog_.disarm();
@@ -326,16 +332,21 @@ Status Guard::execute(const Order& order) {
     return fail(ErrorCode::invalid, "unknown order");
 }
 
-Status Guard::arm(std::int64_t deadline) {
-    if (deadline == kNever) {
+Status Guard::arm(const Order& order) {
+    as_primary_ = as_primary_ || order.as_primary != 0;
+    if (order.deadline == kNever) {
         watchdog_.disarm();
     } else {
-        const Duration left = to_instant(deadline) - boottime_now();
-        if (left <= Duration{}) return fail(ErrorCode::invalid, "cannot arm: the deadline has passed");
+        const Duration left = to_instant(order.deadline) - boottime_now();
+        if (left <= Duration{}) {
+            if (!runs_primary()) return fail(ErrorCode::invalid, "cannot arm: the deadline has passed");
+            set_deadline(kDisarmed);
+            end_primary("PostgreSQL was killed: the agent wants no primary here");
+            return {};
+        }
         PGHERD_CHECK(watchdog_.arm(left));
     }
-    set_deadline(deadline);
-    as_primary_ = true;
+    set_deadline(order.deadline);
     return {};
 }
 

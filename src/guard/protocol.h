@@ -32,7 +32,7 @@ inline constexpr std::int64_t kNever =
 enum class OrderType : std::uint32_t {
     status = 1,
     ready,   // the brain has come up; from now on it is restarted whatever it exits with, except 0
-    arm,     // deadline: kill the postmaster when it has passed; kNever: do not
+    arm,     // deadline: kill the postmaster when it has passed, now if it has; kNever: do not; as_primary
     disarm,  // from now on no primary may be started; what runs is left alone
     start,   // a postmaster
     adopt,   // a postmaster that runs already: pid
@@ -45,7 +45,9 @@ struct Order {
     std::uint32_t sequence = 0;
     std::int32_t signal = 0;
     std::int32_t pid = 0;
-    std::uint32_t as_primary = 0;  // start: refused unless armed
+    // start: refused unless armed; arm: what runs is a primary, or may become one (a standby outlives
+    // deadlines)
+    std::uint32_t as_primary = 0;
     std::int64_t deadline = kDisarmed;
     std::uint32_t change_user = 0;  // start: become uid, gid and groups first
     std::uint32_t uid = 0;

@@ -1,9 +1,12 @@
 // The guard with real processes: a shell in place of the postmaster, the test in place of the brain.
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include "guard/brain.h"
 #include "guard/tests/harness.h"
 
 namespace pgherd::guard {
@@ -12,6 +15,7 @@ namespace {
 using testing::alive;
 using testing::eventually;
 using testing::GuardProcess;
+using testing::LentBrain;
 using namespace std::chrono_literals;
 
 std::int64_t in(Duration duration) {
@@ -112,24 +116,24 @@ TEST_F(GuardTest, RefusesAPrimaryWithoutADeadline) {
     StartOrder primary = kSleeper;
     primary.as_primary = true;
     EXPECT_NE(ask(client_->start(primary)).error, 0);
-    EXPECT_EQ(ask(client_->arm(in(60s))).error, 0);
+    EXPECT_EQ(ask(client_->arm(in(60s), true)).error, 0);
     EXPECT_EQ(ask(client_->start(primary)).error, 0);
 }
 
 TEST_F(GuardTest, AllowsAPrimaryWithoutADeadlineWhenToldSo) {
     StartOrder primary = kSleeper;
     primary.as_primary = true;
-    EXPECT_EQ(ask(client_->arm(kNever)).error, 0);
+    EXPECT_EQ(ask(client_->arm(kNever, true)).error, 0);
     EXPECT_EQ(ask(client_->start(primary)).error, 0);
 }
 
 TEST_F(GuardTest, RefusesADeadlineThatHasPassed) {
-    EXPECT_NE(ask(client_->arm(in(-1ms))).error, 0);
+    EXPECT_NE(ask(client_->arm(in(-1ms), true)).error, 0);
 }
 
 TEST_F(GuardTest, KillsThePrimaryAtTheDeadline) {
     const std::int64_t deadline = in(300ms);
-    ask(client_->arm(deadline));
+    ask(client_->arm(deadline, true));
     StartOrder primary = shell("trap '' INT TERM QUIT HUP; while :; do sleep 1; done");
     primary.as_primary = true;
     const pid_t pid = start(primary);
@@ -143,20 +147,46 @@ TEST_F(GuardTest, KillsThePrimaryAtTheDeadline) {
 }
 
 TEST_F(GuardTest, LeavesAStandbyAloneAtTheDeadline) {
-    ask(client_->arm(in(200ms)));
+    ask(client_->arm(in(200ms), false));
     const pid_t pid = start(kSleeper);
     EXPECT_TRUE(eventually([&] { return status().deadline == kDisarmed; }));
     EXPECT_TRUE(alive(pid));
 }
 
+TEST_F(GuardTest, LeavesAStandbyAloneThatIsArmedWhileItRuns) {
+    const pid_t pid = start(kSleeper);
+    EXPECT_EQ(ask(client_->arm(in(200ms), false)).error, 0);
+    EXPECT_TRUE(eventually([&] { return status().deadline == kDisarmed; }));
+    EXPECT_TRUE(alive(pid));
+}
+
+TEST_F(GuardTest, KillsAPrimaryAtOnceWhoseDeadlineHasPassed) {
+    ask(client_->arm(in(60s), true));
+    StartOrder primary = kSleeper;
+    primary.as_primary = true;
+    const pid_t pid = start(primary);
+    EXPECT_EQ(ask(client_->arm(in(-1ms), true)).error, 0);
+    ASSERT_TRUE(event(ReportType::exited, 3s));
+    EXPECT_FALSE(alive(pid));
+    EXPECT_TRUE(status().fenced);
+    EXPECT_NE(ask(client_->start(primary)).error, 0) << "the old deadline is still in force";
+}
+
+TEST_F(GuardTest, LeavesAStandbyAloneWhoseDeadlineHasPassed) {
+    const pid_t pid = start(kSleeper);
+    EXPECT_NE(ask(client_->arm(in(-1ms), false)).error, 0);
+    EXPECT_FALSE(event(ReportType::exited, 200ms));
+    EXPECT_TRUE(alive(pid));
+}
+
 TEST_F(GuardTest, LeavesAPrimaryAloneWhoseDeadlineIsRenewed) {
-    ask(client_->arm(in(300ms)));
+    ask(client_->arm(in(300ms), true));
     StartOrder primary = kSleeper;
     primary.as_primary = true;
     const pid_t pid = start(primary);
     for (int i = 0; i < 12; ++i) {
         std::this_thread::sleep_for(100ms);
-        ASSERT_EQ(ask(client_->arm(in(300ms))).error, 0);
+        ASSERT_EQ(ask(client_->arm(in(300ms), true)).error, 0);
     }
     EXPECT_TRUE(alive(pid));
     EXPECT_EQ(ask(client_->disarm()).error, 0);
@@ -165,7 +195,7 @@ TEST_F(GuardTest, LeavesAPrimaryAloneWhoseDeadlineIsRenewed) {
 }
 
 TEST_F(GuardTest, KillsThePrimaryOfAStoppedBrain) {
-    ask(client_->arm(in(300ms)));
+    ask(client_->arm(in(300ms), true));
     StartOrder primary = kSleeper;
     primary.as_primary = true;
     const pid_t pid = start(primary);
@@ -187,7 +217,7 @@ TEST_F(GuardTest, StartsADeadBrainAgainAndLeavesThePostmasterUntouched) {
 }
 
 TEST_F(GuardTest, KillsThePrimaryOfADeadBrainThatDoesNotRenew) {
-    ask(client_->arm(in(500ms)));
+    ask(client_->arm(in(500ms), true));
     StartOrder primary = kSleeper;
     primary.as_primary = true;
     const pid_t pid = start(primary);
@@ -208,6 +238,21 @@ TEST_F(GuardTest, PausesLongerWhenBrainsDieYoung) {
     EXPECT_LT(boottime_now() - begin, 5s);
 }
 
+TEST(BrainTest, IsNotStartedAgainAtOnceWhenItCannotBeStartedAtAll) {
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+    const Instant now = boottime_now();
+    Brain brain({"/bin/true"});
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_FALSE(brain.start(now));
+        brain.died(now);
+    }
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    EXPECT_GE(brain.restart_at() - now, 100ms);
+}
+
 TEST_F(GuardTest, ReportsTheEndOnlyWhenEveryOrphanIsGone) {
     const std::string file = path("pids");
     // Three backends: sessions of their own, deaf to every signal, the last with a child.
@@ -226,7 +271,7 @@ TEST_F(GuardTest, ReportsTheEndOnlyWhenEveryOrphanIsGone) {
 
 TEST_F(GuardTest, KillsTheOrphansOfAFencedPrimaryToo) {
     const std::string file = path("pids");
-    ask(client_->arm(in(1s)));
+    ask(client_->arm(in(1s), true));
     StartOrder primary = shell("setsid sh -c 'trap \"\" INT TERM QUIT; echo $$ >> " + file +
                                "; while :; do sleep 1; done' & wait");
     primary.as_primary = true;
@@ -276,7 +321,7 @@ TEST_F(GuardTest, AdoptsAPostmasterThatIsNotItsChild) {
     EXPECT_EQ(adopted.error, 0) << adopted.text;
     EXPECT_EQ(adopted.status.postmaster_pid, foreign);
     EXPECT_TRUE(adopted.status.adopted);
-    ask(client_->arm(in(200ms)));
+    ask(client_->arm(in(200ms), true));
     EXPECT_TRUE(event(ReportType::fenced));
     EXPECT_TRUE(event(ReportType::exited));
     EXPECT_FALSE(alive(pids_in(file).front())) << "a process of the adopted postmaster lives on";
@@ -305,10 +350,33 @@ TEST(GuardProcessTest, EndsWhenTheBrainCannotBeExecuted) {
     EXPECT_EQ(guard.exit_code(), 1);
 }
 
+// No memory for it, say: what ran well a moment ago is no reason to end PostgreSQL.
+TEST(GuardProcessTest, KeepsPostgresWhenABrainThatHasBeenReadyCannotBeExecutedForAWhile) {
+    char directory[] = "/tmp/pgherd-brain-XXXXXX";
+    ASSERT_TRUE(::mkdtemp(directory));
+    const std::string program = std::string(directory) + "/brain";
+    std::filesystem::create_symlink(std::filesystem::read_symlink("/proc/self/exe"), program);
+    GuardProcess guard({.brain = {program}});
+    const LentBrain first = guard.brain();
+    Client client(first.fd);
+    ASSERT_TRUE(client.wait(client.ready().value(), 5s));
+    const auto started = client.wait(client.start(kSleeper).value(), 5s);
+    ASSERT_TRUE(started);
+    std::filesystem::rename(program, program + ".away");
+    ::kill(first.pid, SIGKILL);
+    EXPECT_FALSE(guard.exit_code(500ms));
+    EXPECT_TRUE(alive(started->status.postmaster_pid));
+    std::filesystem::rename(program + ".away", program);
+    Client second(guard.brain().fd);
+    EXPECT_EQ(second.wait(second.status().value(), 5s)->status.postmaster_pid,
+              started->status.postmaster_pid);
+    std::filesystem::remove_all(directory);
+}
+
 TEST(GuardProcessTest, RefusesToArmWithoutARequiredWatchdogDevice) {
     GuardProcess guard({.watchdog = WatchdogMode::required, .watchdog_device = "/nonexistent/watchdog"});
     Client client(guard.brain().fd);
-    const auto report = client.wait(client.arm(in(60s)).value(), 5s);
+    const auto report = client.wait(client.arm(in(60s), true).value(), 5s);
     ASSERT_TRUE(report);
     EXPECT_NE(report->error, 0);
     EXPECT_EQ(report->status.deadline, kDisarmed);
@@ -317,7 +385,7 @@ TEST(GuardProcessTest, RefusesToArmWithoutARequiredWatchdogDevice) {
 TEST(GuardProcessTest, ArmsWithoutAnOptionalWatchdogDevice) {
     GuardProcess guard({.watchdog = WatchdogMode::automatic, .watchdog_device = "/nonexistent/watchdog"});
     Client client(guard.brain().fd);
-    EXPECT_EQ(client.wait(client.arm(in(60s)).value(), 5s).value().error, 0);
+    EXPECT_EQ(client.wait(client.arm(in(60s), true).value(), 5s).value().error, 0);
 }
 
 TEST(GuardProcessTest, AStoppedGuardIsNoticedByItsSilence) {

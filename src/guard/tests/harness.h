@@ -93,7 +93,9 @@ class GuardProcess {
         PGHERD_ASSERT(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
         PGHERD_ASSERT(::listen(listener_, 4) == 0);
         options.name = "test";
-        if (options.brain.empty()) options.brain = {"/proc/self/exe", "--lend-guard", directory_ + "/lend"};
+        if (options.brain.empty()) options.brain = {"/proc/self/exe"};
+        if (options.brain.size() == 1)  // a path of this program
+            options.brain.insert(options.brain.end(), {"--lend-guard", directory_ + "/lend"});
         pid_ = ::fork();
         if (pid_ == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that crashes leaves nothing behind
