@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/error.hpp>
@@ -132,6 +133,7 @@ asio::awaitable<Ending> ConnectionExchange::refuse(int status, std::string why) 
 
 asio::awaitable<Ending> ConnectionExchange::settle() {
     on_gone_ = nullptr;
+    stop_watching_.emit(asio::cancellation_type::terminal);
     if (answer_ == Answer::none && usable()) {
         if (read_error_ && read_error_ != asio::error::eof) {
             over_ = false;
@@ -141,7 +143,11 @@ asio::awaitable<Ending> ConnectionExchange::settle() {
         }
         if (!read_error_) co_await answer({500, "the request was dropped\n", "text/plain", {}});
     }
-    while (keep_alive_ && answer_ == Answer::finished && !parser_.is_done() && usable())
+    const auto has_rest = [this] {
+        return keep_alive_ && answer_ == Answer::finished && !parser_.is_done() && usable();
+    };
+    if (has_rest()) connection_->enter(ConnectionPhase::reading);
+    while (has_rest())
         if (!co_await read_piece()) keep_alive_ = false;
     over_ = true;
     if (answer_ == Answer::upgraded) co_return Ending::upgraded;
@@ -184,6 +190,9 @@ asio::awaitable<Result<std::string_view>> ConnectionExchange::read_piece() {
         if (error && error != http::error::need_more && error != http::error::need_buffer)
             co_return broken(error);
         need_more = error == http::error::need_more || connection_->input().size() == 0;
+        // The line before a chunk, or what follows the last one: the parser would take any length.
+        if (need_more && connection_->input().size() > connection_->setting().max_header)
+            co_return broken(http::error::header_limit);
     }
     co_return std::string_view(piece_).substr(0, piece_.size() - body.size);
 }
@@ -345,18 +354,18 @@ void ConnectionExchange::on_gone(std::function<void()> then) {
 }
 
 // A peer on TCP that will send no more counts as gone, as there is no telling the difference. On a unix
-// socket there is.
+// socket there is; there the wait lasts as long as the connection unless it is stopped.
 void ConnectionExchange::watch() {
     watching_ = true;
     StreamSocket& socket = connection_->transport().socket();
     const bool tells = request_.peer_process.has_value();
+    auto readable = [weak = weak_from_this(), tells](error_code error) {
+        const auto self = weak.lock();
+        if (!self || self->over_) return;
+        if (error || tells || self->connection_->transport().peer_gone()) self->notice_gone();
+    };
     socket.async_wait(tells ? StreamSocket::wait_error : StreamSocket::wait_read,
-                      [weak = weak_from_this(), tells](error_code error) {
-                          const auto self = weak.lock();
-                          if (!self || self->over_) return;
-                          if (error || tells || self->connection_->transport().peer_gone())
-                              self->notice_gone();
-                      });
+                      asio::bind_cancellation_slot(stop_watching_.slot(), std::move(readable)));
 }
 
 }  // namespace pgherd

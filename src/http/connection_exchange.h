@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
@@ -74,6 +75,7 @@ class ConnectionExchange final : public ServerExchange,
     bool watching_ = false;
     bool gone_ = false;
     std::function<void()> on_gone_;
+    asio::cancellation_signal stop_watching_;
 };
 
 }  // namespace pgherd

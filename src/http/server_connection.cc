@@ -77,7 +77,7 @@ asio::awaitable<bool> ServerConnection::open() {
     if (co_await transport_.wait_readable()) co_return false;
     enter(ConnectionPhase::reading);
     if (setting_->tls_connections >= setting_->max_tls_connections &&
-        !setting_->table.abort_oldest({ConnectionPhase::idle_tls}))
+        !setting_->table.abort_oldest({ConnectionPhase::idle_tls, ConnectionPhase::reading}))
         co_return false;
     ++setting_->tls_connections;
     counted_as_tls_ = true;

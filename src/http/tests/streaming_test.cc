@@ -1,6 +1,7 @@
 // Bodies that are too long for memory, answers that last, clients that go away, and unix sockets.
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <malloc.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -177,6 +178,32 @@ TEST_F(StreamingTest, RefusesABodyThatIsTooLargeForItsHandler) {
         ask("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n").starts_with("HTTP/1.1 400 "));
 }
 
+TEST_F(StreamingTest, RefusesEndlessLinesBetweenChunks) {
+    serve_exchanges(count_body);
+    const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n";
+    std::string trailer = "0\r\n";
+    for (int i = 0; i < 10'000; ++i) trailer += "a: b\r\n";
+    for (const std::string& rest : {"1;" + std::string(60'000, 'x'), trailer}) {
+        RawSocket socket(loop_, server_->port());
+        socket.send(head + rest);
+        EXPECT_TRUE(socket.receive("\r\n\r\n").starts_with("HTTP/1.1 431 "));
+    }
+}
+
+TEST_F(StreamingTest, DoesNotWaitForEverForTheRestOfABodyThatIsAnswered) {
+    serve_exchanges(
+        [](ExchangePointer exchange) -> asio::awaitable<void> {
+            co_await exchange->read();
+            co_await exchange->answer({400, "no\n", "text/plain", {}});
+        },
+        {.request_timeout = std::chrono::milliseconds(300)});
+    RawSocket socket(loop_, server_->port());
+    socket.send("POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n" + std::string(10, 'x'));
+    EXPECT_TRUE(socket.receive("no\n").starts_with("HTTP/1.1 400 "));
+    socket.receive();
+    EXPECT_TRUE(socket.closed());
+}
+
 TEST_F(StreamingTest, GivesAnEarlyAnswerToAClientThatIsStillSending) {
     serve_exchanges([](ExchangePointer exchange) -> asio::awaitable<void> {
         co_await exchange->answer({401, "no\n", "text/plain", {}});
@@ -244,6 +271,23 @@ TEST_F(UnixSocketTest, ServesClientsAndKnowsWhoTheyAre) {
     EXPECT_EQ(there.st_mode & 07777, 0666u);
     server_.reset();
     EXPECT_NE(::stat(path.c_str(), &there), 0) << "the socket goes with the server";
+}
+
+TEST_F(UnixSocketTest, KeepsNothingOfRequestsThatAreAnswered) {
+    const std::string path = dir_.file("socket");
+    handler_ = [&](HttpRequest, auto respond) {
+        loop_.post([respond = std::move(respond)]() mutable { respond({200, "later\n", "text/plain", {}}); });
+    };
+    serve({.unix_socket = path});
+    HttpClient client(loop_, {.unix_socket = path});
+    const auto ask = [&](int times) {
+        for (int i = 0; i < times; ++i) ASSERT_TRUE(request(client, "GET", "http://localhost/"));
+    };
+    ask(100);
+    const std::size_t before = ::mallinfo2().uordblks;
+    ask(1000);
+    EXPECT_EQ(server_->connections(), 1U);
+    EXPECT_LT(::mallinfo2().uordblks, before + 200'000);
 }
 
 TEST_F(UnixSocketTest, TakesTheplaceOfADeadServerButNotOfALivingOne) {
