@@ -30,7 +30,7 @@ struct HttpClientResponse {
 
 struct HttpClientOptions {
     std::string unix_socket;  // a path: every request goes there, whatever host its URL names
-    TlsFiles tls;             // for https; read at the first use
+    TlsFiles tls;             // for https; read at the first use, and again when the files change
     Duration connect_timeout =
         std::chrono::seconds(2);  // per address, TLS handshake included; the deadline counts as well
     Duration silence_timeout =
@@ -87,7 +87,7 @@ class HttpClient {
                                                      std::string body, Instant deadline, OnChunk on_chunk,
                                                      Done<HttpClientResponse> on_end, OnHead on_head = {});
 
-    // Takes over new certificates: kept connections are dropped.
+    // Takes over other certificates: kept connections are dropped.
     void set_tls(TlsFiles tls);
 
   private:

@@ -19,6 +19,7 @@ namespace {
 
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadSize = 8192;
+constexpr std::size_t kMaxHead = 64 * 1024;
 
 // A peer that has silently gone is noticed by the kernel: probes while idle, a limit on unacknowledged bytes.
 void notice_silence(StreamSocket& socket, Duration silence) {
@@ -80,19 +81,31 @@ std::unique_ptr<Transport> ConnectionPool::take(const std::string& key) {
 }
 
 void ConnectionPool::give_back(const std::string& key, std::unique_ptr<Transport> transport) {
+    const Instant now = boottime_now();
+    // Those of hosts that nobody asks any more as well.
+    for (auto host = kept_.begin(); host != kept_.end();) {
+        std::erase_if(host->second, [&](const Kept& each) { return each.until <= now; });
+        host = host->second.empty() ? kept_.erase(host) : std::next(host);
+    }
     auto& kept = kept_[key];
     if (kept.size() >= options.max_kept) kept.erase(kept.begin());
-    kept.push_back({std::move(transport), boottime_now() + options.keep});
+    kept.push_back({std::move(transport), now + options.keep});
 }
 
+// While the files are being replaced they may not fit each other; then the ones before still serve.
 Result<TlsContext> ConnectionPool::tls() {
-    if (!tls_ || !*tls_) tls_ = client_tls(options.tls);
-    return *tls_;
+    std::string stamp = tls_stamp(options.tls);
+    if (tls_ && stamp == tls_stamp_) return tls_;
+    Result<TlsContext> made = client_tls(options.tls);
+    if (!made) return tls_ ? Result<TlsContext>(tls_) : made;
+    tls_ = std::move(*made);
+    tls_stamp_ = std::move(stamp);
+    return tls_;
 }
 
 void ConnectionPool::clear() {
     kept_.clear();
-    tls_.reset();
+    tls_stamp_.clear();
 }
 
 Exchange::Exchange(std::shared_ptr<ConnectionPool> pool, std::string method, Url url, HttpHeaders headers,
@@ -137,6 +150,8 @@ asio::awaitable<Result<HttpClientResponse>> Exchange::run() {
         else
             response = std::unexpected(sent.error());
         timer_.reset();
+        // One that has died without a word was not alone.
+        if (kept && !response && !received_any_ && !abandoned_) pool_->drop(key());
         if (response || !kept || received_any_ || timed_out_ || abandoned_ || !may_repeat())
             co_return response;
     }
@@ -249,7 +264,7 @@ asio::awaitable<Result<HttpClientResponse>> Exchange::receive() {
     auto parser = std::make_unique<Parser>();
     parser->eager(true);
     parser->skip(method_ == "HEAD");
-    parser->header_limit(64 * 1024);
+    parser->header_limit(kMaxHead);
     parser->body_limit(on_chunk ? boost::optional<std::uint64_t>() : pool_->options.max_response);
     input_.clear();
     if (Status done = co_await receive_into(*parser); !done) co_return std::unexpected(done.error());
@@ -278,6 +293,9 @@ asio::awaitable<Status> Exchange::receive_into(Parser& parser) {
         }
         if (error && error != http::error::need_more)
             co_return failure({ErrorCode::unavailable, error.message()});
+        // What is not understood yet is a head, or the line before a chunk; the parser bounds only the first.
+        if (input_.size() > kMaxHead)
+            co_return failure({ErrorCode::unavailable, "the answer has an endless line"});
         if (on_chunk && parser.is_header_done()) hand_over_chunk(parser);
         if (abandoned_) co_return fail(ErrorCode::cancelled, "cancelled", Certainty::maybe_done);
     }

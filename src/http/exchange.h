@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include <boost/beast/core/flat_buffer.hpp>
@@ -23,6 +22,8 @@ class ConnectionPool {
 
     std::unique_ptr<Transport> take(const std::string& key);
     void give_back(const std::string& key, std::unique_ptr<Transport> transport);
+    void drop(const std::string& key) { kept_.erase(key); }
+    // Of the files as they are now.
     Result<TlsContext> tls();
     void clear();
 
@@ -35,7 +36,8 @@ class ConnectionPool {
         Instant until;
     };
     std::map<std::string, std::vector<Kept>> kept_;
-    std::optional<Result<TlsContext>> tls_;
+    TlsContext tls_;
+    std::string tls_stamp_;  // of the files that it was made of
 };
 
 class Exchange {

@@ -9,7 +9,7 @@ namespace pgherd {
 class HttpPeers final : public Peers {
   public:
     HttpPeers(EventLoop& loop, const CtlConfig& config);
-    // User and password of the questions from now on; certificates stay.
+    // User and password of the questions from now on; the certificates' files stay the same ones.
     void use_credentials(const CtlConfig& config);
 
     void ask(const std::string& api_url, Instant deadline, Done<PeerStatus> done) override;

@@ -49,7 +49,11 @@ asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(EventLoop& loop, std
     const Timer limit = loop.clock().call_at(deadline, [lookup] { lookup->ended.cancel(); });
     co_await lookup->ended.async_wait(asio::as_tuple(asio::use_awaitable));
 
-    if (!lookup->outcome) co_return fail(ErrorCode::timeout, "the host name is not resolved in time");
+    if (!lookup->outcome) {
+        // One that waits behind others is not looked up any more: nobody's name server is asked in vain.
+        lookup->resolver.cancel();
+        co_return fail(ErrorCode::timeout, "the host name is not resolved in time");
+    }
     if (*lookup->outcome)
         co_return fail(ErrorCode::unavailable, "the host name is unknown: " + lookup->outcome->message());
     std::vector<tcp::endpoint> addresses;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 
 namespace pgherd {
 
@@ -59,6 +60,18 @@ TlsContext new_context(ssl::context::method method) {
 }
 
 }  // namespace
+
+std::string tls_stamp(const TlsFiles& files) {
+    std::string stamp;
+    for (const std::string& path : {files.ca_file, files.cert_file, files.key_file}) {
+        struct stat file{};
+        if (!path.empty() && ::stat(path.c_str(), &file) == 0)
+            stamp += fmt::format("{}:{}:{}:{}.{}", file.st_dev, file.st_ino, file.st_size,
+                                 file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+        stamp += ";";
+    }
+    return stamp;
+}
 
 std::string tls_reason(const error_code& error) {
     if (error.category() != boost::asio::error::get_ssl_category()) return error.message();

@@ -18,6 +18,9 @@ Result<TlsContext> server_tls(const TlsFiles& files, const std::string& verify_c
 // Without a CA file the system's certificates are trusted; with verify = false everything is.
 Result<TlsContext> client_tls(const TlsFiles& files);
 
+// Another text when one of the files has changed: certificates are renewed while programs run.
+std::string tls_stamp(const TlsFiles& files);
+
 // Why OpenSSL refused, in its words.
 std::string tls_reason(const boost::system::error_code& error);
 

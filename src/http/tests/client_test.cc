@@ -2,6 +2,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "eventloop/testing/proxy.h"
 #include "http/peer_client.h"
 #include "http/url.h"
 #include "http_testing.h"
@@ -190,6 +191,55 @@ TEST_F(HttpClientTest, RepeatsAGetButNoPostWhenAKeptConnectionDiesUnderIt) {
         boost::system::error_code ignored;
         acceptor->close(ignored);
     }
+}
+
+TEST_F(HttpClientTest, ClosesKeptConnectionsToHostsThatNobodyAsksAnyMore) {
+    serve();
+    const auto answer_at_once = [](HttpRequest, auto respond) { respond({}); };
+    auto other = HttpServer::listen(loop_, {.listen = {"127.0.0.1", 0}}, answer_at_once);
+    ASSERT_TRUE(other) << other.error().message;
+    HttpClient client(loop_, {.keep = std::chrono::milliseconds(50)});
+    ASSERT_TRUE(request(client, "GET", url("/")));
+    EXPECT_EQ(server_->connections(), 1U);
+    const std::string there = fmt::format("http://127.0.0.1:{}/", (*other)->port());
+    EXPECT_TRUE(loop_.run_until(
+        [&] {
+            EXPECT_TRUE(request(client, "GET", there));
+            return server_->connections() == 0;
+        },
+        kLimit));
+}
+
+TEST_F(HttpClientTest, TrustsNoOtherKeptConnectionWhenOneHasDiedSilently) {
+    serve();
+    Proxy between(loop_, server_->port());
+    const std::string there = fmt::format("http://127.0.0.1:{}/", between.port());
+    HttpClient client(loop_);
+    int answers = 0;
+    for (int i = 0; i < 3; ++i)
+        client.request("GET", there, {}, {}, loop_.clock().now() + kLimit, [&](auto answer) {
+            EXPECT_TRUE(answer);
+            ++answers;
+        });
+    ASSERT_TRUE(loop_.run_until([&] { return answers == 3; }, kLimit));
+    EXPECT_EQ(between.accepted, 3U);
+    between.freeze();
+    EXPECT_FALSE(request(client, "POST", there, "x", std::chrono::milliseconds(200)));
+    const auto next = request(client, "POST", there, "x", std::chrono::milliseconds(500));
+    EXPECT_TRUE(next) << next.error().message;
+}
+
+TEST_F(HttpClientTest, GivesUpAnAnswerWithAnEndlessLine) {
+    RudePeer peer(
+        loop_,
+        [](int) {
+            return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(200'000, 'x');
+        },
+        false);
+    HttpClient client(loop_);
+    const auto answer = request(client, "GET", peer.url("/"));
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, ErrorCode::unavailable) << answer.error().message;
 }
 
 TEST_F(HttpClientTest, ReadsBodiesWithoutALengthAndRefusesNonsense) {

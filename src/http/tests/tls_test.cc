@@ -89,6 +89,26 @@ TEST_F(TlsTest, NewCertificatesAreTakenOverAndBadOnesAreNot) {
     EXPECT_TRUE(ask(trusting(certificates().other_ca)));
 }
 
+TEST_F(TlsTest, AClientReadsItsFilesAgainWhenTheyHaveChanged) {
+    serve({.tls = server()});
+    const std::string trusted = certificates().dir.file("trusted");
+    const auto trust = [&](const std::string& file) {
+        std::filesystem::copy_file(file, trusted, std::filesystem::copy_options::overwrite_existing);
+    };
+    trust(certificates().ca);
+    HttpClient asking(loop_, {.tls = trusting(trusted), .keep = Duration{}});
+    const auto works = [&] { return request(asking, "GET", url("/", "https")).has_value(); };
+    EXPECT_TRUE(works());
+    ASSERT_TRUE(server_->reload_tls(certificates().files("moved", "other"), "none"));
+    EXPECT_FALSE(works());
+    trust(certificates().other_ca);
+    EXPECT_TRUE(works());
+    trust(certificates().dir.file("extensions"));
+    EXPECT_TRUE(works()) << "what cannot be used does not replace what can";
+    std::filesystem::remove(trusted);
+    EXPECT_TRUE(works());
+}
+
 TEST_F(TlsTest, WhoSpeaksNoTlsIsCutOffWithoutHarm) {
     serve({.tls = server(), .idle_timeout = kLimit, .request_timeout = std::chrono::milliseconds(300)});
     RawSocket plain(loop_, server_->port());
@@ -115,6 +135,22 @@ TEST_F(TlsTest, ConnectionsWithTlsHaveABoundOfTheirOwn) {
         ASSERT_TRUE(request(*clients.back(), "GET", url("/", "https"))) << i;
         EXPECT_TRUE(loop_.run_until([&] { return server_->connections() <= 2; }, kLimit));
     }
+}
+
+TEST_F(TlsTest, HandshakesThatCrawlMakeRoomForTheNewest) {
+    serve({.tls = server(), .max_tls_connections = 2});
+    RawSocket first(loop_, server_->port());
+    RawSocket second(loop_, server_->port());
+    first.send("\x16");
+    second.send("\x16");
+    ASSERT_TRUE(loop_.run_until([&] { return server_->connections() == 2; }, kLimit));
+    HttpClient asking(loop_, {.tls = trusting(certificates().ca)});
+    for (int i = 0; i < 3; ++i) {
+        const auto answer = request(asking, "GET", url("/", "https"));
+        EXPECT_TRUE(answer) << answer.error().message;
+    }
+    EXPECT_EQ(first.receive(), "");
+    EXPECT_TRUE(first.closed());
 }
 
 }  // namespace
