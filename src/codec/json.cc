@@ -3,6 +3,7 @@
 #include "codec/json.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
@@ -98,6 +99,14 @@ std::string written(const Json& json, bool pretty) {
     return writer.take();
 }
 
+// "1e999" is read as infinity, which no JSON text can say.
+bool finite(const Json& json) {
+    if (json.is_double()) return std::isfinite(json.get_double());
+    if (json.is_array()) return std::ranges::all_of(json.get_array(), finite);
+    if (!json.is_object()) return true;
+    return std::ranges::all_of(json.get_object(), [](const auto& entry) { return finite(entry.value()); });
+}
+
 // Patroni compares the texts, so that 10 and "10" are no change.
 bool same(const Json& a, const Json& b) {
     if (a == b) return true;
@@ -118,7 +127,9 @@ Result<Json> parse_json(std::string_view text) {
     if (error)
         return fail(ErrorCode::invalid,
                     fmt::format("cannot read JSON: {} at {}", error.message(), position(text, consumed)));
-    return parser.release();
+    Json json = parser.release();
+    if (!finite(json)) return fail(ErrorCode::invalid, "cannot read JSON: a number is out of range");
+    return json;
 }
 
 Result<JsonObject> parse_json_object(std::string_view text) {

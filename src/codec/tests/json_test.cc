@@ -38,6 +38,8 @@ TEST(Json, BoundsNesting) {
 TEST(Json, RefusesBrokenText) {
     for (auto text : {"{", "[1", "\"abc", "nul", "{\"a\"}", "\"\xff\"", "1 2", "{a:1}", "'a'", "[1,]"})
         EXPECT_FALSE(parse_json(text)) << text;
+    // Nothing that cannot be written again.
+    for (auto text : {"1e999", "[-1e999]", R"({"a":{"b":1e999}})"}) EXPECT_FALSE(parse_json(text)) << text;
 }
 
 TEST(MergePatch, MergesDeletesAndReplaces) {
