@@ -31,6 +31,8 @@ constexpr Verb kVerbs[] = {
     {"isolate", 1, Effect::disturbs, [](Director& d, const Names& n) { d.isolate(n); }},
     {"power-off", 1, Effect::disturbs, [](Director& d, const Names& n) { d.member(n[0]).power_off(); }},
     {"power-on", 1, Effect::calms, [](Director& d, const Names& n) { d.member(n[0]).power_on(); }},
+    {"shut-down", 1, Effect::disturbs, [](Director& d, const Names& n) { d.member(n[0]).shut_down(); }},
+    {"ended", 1, Effect::none, [](Director& d, const Names& n) { d.check_ended(n[0]); }},
     {"kill-postmaster", 1, Effect::disturbs,
      [](Director& d, const Names& n) { d.member(n[0]).server().kill_postmaster(); }},
     {"kill-brain", 1, Effect::disturbs, [](Director& d, const Names& n) { d.member(n[0]).kill_brain(); }},
@@ -43,6 +45,8 @@ constexpr Verb kVerbs[] = {
     {"synchronous", 2, Effect::none,
      [](Director& d, const Names& n) { d.config(n[0], {{"synchronous_mode", n[1] == "on"}}); }},
     {"switchover", 1, Effect::none, [](Director& d, const Names& n) { d.switchover(n[0]); }},
+    {"restart", 1, Effect::none, [](Director& d, const Names& n) { d.restart(n[0]); }},
+    {"reinitialize", 1, Effect::none, [](Director& d, const Names& n) { d.reinitialize(n[0]); }},
     {"failover", 1, Effect::none, [](Director& d, const Names& n) { d.failover(n[0]); }},
     {"writes", 1, Effect::none, [](Director& d, const Names& n) { d.check_writes(n[0]); }},
     {"delete", 1, Effect::none, [](Director& d, const Names& n) { d.remove(n[0]); }},
@@ -171,6 +175,19 @@ void Director::check_writes(const std::string& name) {
         cluster_.world.clock.now() - cluster_.judge.last_acknowledged(i) <= std::chrono::seconds(2);
     if (!lately || !member(name).server().writable())
         cluster_.judge.violation("who may go on goes on", member(name).server().name() + " takes no writes");
+}
+
+void Director::check_ended(const std::string& name) {
+    if (member(name).on())
+        cluster_.judge.violation("who is told to end ends", member(name).server().name() + " lives on");
+}
+
+void Director::reinitialize(const std::string& at) {
+    faults_.request(static_cast<int>(index(at)), "POST", "/reinitialize", {});
+}
+
+void Director::restart(const std::string& at) {
+    faults_.request(static_cast<int>(index(at)), "POST", "/restart", {});
 }
 
 void Director::switchover(const std::string& at) {

@@ -6,6 +6,9 @@
 //     pause A, resume A         an operator, at the REST API of A
 //     synchronous A on|off      an operator, too
 //     switchover A              the same: some other member shall lead
+//     restart A, reinitialize A the same: the PostgreSQL of A shall be restarted, or be copied anew
+//     shut-down A               A's agent is told to end, with its PostgreSQL; `ended A`: it has, or it is a
+//                               violation
 //     delete KEY                somebody removes a record from the store by hand
 //     other-system A            the disk of another cluster is put into A
 //     foreign-directory A       A's data directory has become something that is no instance
@@ -34,6 +37,9 @@ class Director {
     void config(const std::string& member, JsonObject patch);
     void remove(const std::string& key);
     void switchover(const std::string& at);
+    void restart(const std::string& at);
+    void reinitialize(const std::string& at);
+    void check_ended(const std::string& member);
     // An operator's failover to this member.
     void failover(const std::string& candidate);
     // A write was acknowledged here not long ago, or it is a violation.

@@ -26,6 +26,8 @@ constexpr std::string_view kOneSystem = "who leads has the data of this cluster"
 constexpr std::string_view kFence = "a primary whose agent is well stops before the guard has to kill it";
 constexpr std::string_view kNoExit = "an agent gives up only when an operator is needed";
 
+constexpr Duration kHears = seconds(10);  // an agent that is well again, of what has changed
+
 std::optional<int> member_number(std::string_view name) {
     if (name.size() < 2 || name.front() != 'm') return std::nullopt;
     return std::atoi(std::string(name.substr(1)).c_str()) - 1;
@@ -119,17 +121,24 @@ void Judge::seen(const Snapshot& snapshot) {
                 [&] { return name == nullptr ? "none" : *name; });
     if (!before || paused() || failsafe_ || before == robbed_) return;
     const Server& old = *servers_[static_cast<std::size_t>(*before)];
-    if (old.writable())
+    if (old.writable() && !still_paused(old))
         violation(kLease, fmt::format("{} takes writes, and its leader record is gone", old.name()));
 }
 
 // --- PostgreSQL
 // --------------------------------------------------------------------------------------------------------
 
+// It has heard of a pause and of no end, and is cut off, or was a moment ago: nothing ends such a primary
+// (status.md, open 5).
+bool Judge::still_paused(const Server& server) const {
+    const auto calm_since = calm_since_[static_cast<std::size_t>(server.member())];
+    return server.armed_until() == Instant::max() && clock_.now() - kHears < calm_since;
+}
+
 void Judge::check_alone(const Server& server) {
-    if (paused()) return;
+    if (paused() || still_paused(server)) return;
     for (const Server* other : servers_)
-        if (other != &server && other->writable())
+        if (other != &server && other->writable() && !still_paused(*other))
             violation(kOneWritable, fmt::format("{} and {} both take writes", server.name(), other->name()));
 }
 

@@ -72,6 +72,7 @@ class Judge final : public Witness {
         bool lost = false;      // a later leader lacked it, as it may
     };
     void seen(const Snapshot& snapshot);
+    bool still_paused(const Server& server) const;
     void check_alone(const Server& server);
     void check_history(const Server& server, std::string_view how);
     void check_choice(const Server& server);

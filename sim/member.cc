@@ -172,6 +172,18 @@ void Member::power_off() {
     server_.power_off();
 }
 
+void Member::shut_down() {
+    if (!brain_) return;
+    world_.trace.note(number_, "told to end");
+    brain_->gate->run([this, gate = brain_->gate] {
+        brain_->agent->shutdown([this, gate] {
+            world_.clock.post([this, gate] {
+                if (gate->alive()) power_off();
+            });
+        });
+    });
+}
+
 void Member::power_on() {
     if (on_) return;
     world_.trace.note(number_, "power on");

@@ -46,6 +46,7 @@ class Member {
     void change_disk(std::function<void(Server&)> change);
     void power_off();
     void power_on();
+    void shut_down();  // SIGTERM; the machine is off when the agent has ended
     void set_wall_error(Duration error) { wall_error_ = error; }
     // The REST API. False: nobody listens.
     bool handle(HttpRequest request, std::move_only_function<void(HttpResponse)> reply);

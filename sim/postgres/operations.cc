@@ -449,11 +449,20 @@ void Server::follow(const Upstream& upstream, Done<void> done) {
 
 void Server::restart(Duration, Done<void> done) {
     if (!begin("restart", done)) return;
-    if (process_ == Process::stopped)
-        return later(milliseconds(2),
-                     [this] { finish(fail(ErrorCode::conflict, "the server is not running")); });
+    if (process_ == Process::stopped) return start_as_it_was();
     restart_as_primary_ = as_primary_;
     shut_down(StopMode::fast, false, world_.clock.now() + seconds(60));
+}
+
+void Server::start_as_it_was() {
+    const bool as_primary = !disk_.standby_signal;
+    Status allowed;
+    if (disk_.directory != DataDirectory::valid)
+        allowed = fail(ErrorCode::conflict, "no instance here");
+    else if (as_primary)
+        allowed = may_lead();
+    if (!allowed) return later(milliseconds(2), [this, allowed] { finish(allowed); });
+    come_up(as_primary, seconds(60));
 }
 
 void Server::reload(Done<void> done) {
@@ -510,7 +519,9 @@ void Server::arm(Instant deadline, Done<void> done) {
                           [&] { return "for " + to_text(deadline - world_.clock.now()); });
         armed_until_ = deadline;
         const bool asked = deadline <= world_.clock.now();
-        guard_timer_ = world_.clock.call_at(deadline, [this, asked] { fence(asked); });
+        guard_timer_.reset();
+        if (deadline != Instant::max())
+            guard_timer_ = world_.clock.call_at(deadline, [this, asked] { fence(asked); });
         done({});
     });
 }
@@ -521,6 +532,8 @@ void Server::disarm(Done<void> done) {
         note("disarmed");
         armed_until_.reset();
         guard_timer_.reset();
+        // What runs as a primary may run on, and be restarted (pause).
+        if (as_primary_ && process_ != Process::stopped) armed_until_ = Instant::max();
         done({});
     });
 }

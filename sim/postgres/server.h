@@ -180,6 +180,7 @@ class Server {
     void aside(Duration delay, std::function<void()> then);  // a child of the brain does it
     Status may_fill() const;
     Status may_lead() const;
+    void start_as_it_was();
     void come_up(bool as_primary, Duration timeout);
     void came_up();
     void open();

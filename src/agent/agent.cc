@@ -196,7 +196,12 @@ void Agent::Impl::finish_shutdown() {
                       });
         return;
     }
-    if (instance_.running()) return;
+    // What fills a data directory may take hours, and is begun anew if it does not end: it goes with this
+    // process.
+    const auto& running = instance_.running();
+    bool fills = running && (running->operation == ha::Operation::clone ||
+                             running->operation == ha::Operation::bootstrap);
+    if (running && !fills) return;
     revoking_ = true;
     if (state_.paused()) return shutting_down_();
     // The lock and the member record go with the lease.

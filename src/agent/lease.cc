@@ -33,11 +33,13 @@ Lease::Lease(MemberName self, Store& store, StoreMirror& mirror, Clock& clock, P
 void Lease::configure(Duration ttl, Duration loop_wait, bool paused) {
     ttl_ = ttl;
     interval_ = std::min<Duration>(loop_wait, ttl / 4);
-    if (std::exchange(paused_, paused) == paused || !holds()) return;
+    if (std::exchange(paused_, paused) == paused) return;
+    // Whoever leads: a pause ends no primary, nor does a deadline from before it (of an agent that has died,
+    // say).
     if (paused)
         postgres_.disarm([](Status) {});
-    else
-        arm(valid_until_ - fence_margin(ttl_));
+    else if (holds())
+        arm(end());
 }
 
 Duration Lease::call_limit() const {
@@ -149,13 +151,11 @@ void Lease::renewed(Instant sent, Duration ttl) {
 }
 
 void Lease::arm(Instant until) {
+    if (until <= clock_.now()) return;  // to the guard that is the order to end PostgreSQL at once
     asked_until_ = until;
-    if (paused_) {
-        armed_until_ = until;
-        return;
-    }
-    // What members have granted stays granted.
-    postgres_.arm(std::max(until, extending_), scope_.guard([this, until](Status confirmed) {
+    // In a pause an operator may promote, and nothing is ended. What members have granted stays granted.
+    const Instant deadline = paused_ ? Instant::max() : std::max(until, extending_);
+    postgres_.arm(deadline, scope_.guard([this, until](Status confirmed) {
         refused_ = confirmed ? Instant{} : clock_.now();
         if (confirmed)
             armed_until_ = until;
@@ -233,7 +233,7 @@ void Lease::revoke(Then done) {
 
 void Lease::extend(Instant until) {
     until -= fence_margin(ttl_);
-    if (until <= std::max(extending_, armed_until_)) return;
+    if (until <= std::max({extending_, armed_until_, clock_.now()})) return;
     extending_ = until;
     postgres_.arm(until, scope_.guard([this, until](Status confirmed) {
         if (until == extending_ && confirmed) extended_until_ = until;

@@ -243,14 +243,20 @@ void Requests::begin_restart(const RestartRequest& request, std::string_view rul
     if (auto refusal = refuse_restart(request)) return answer(std::move(*refusal));
     if (const auto& running = instance_.running())
         return answer({503, fmt::format("{} already in progress", ha::to_string(running->operation))});
-    if (instance_.state().postmaster == Postmaster::starting)
-        return answer({503, "postgres is still starting"});
+    const PostgresState& pg = instance_.state();
+    if (pg.postmaster == Postmaster::starting) return answer({503, "postgres is still starting"});
+    // A primary that is down (it has handed over, say) would start as what it was.
+    bool was_primary =
+        pg.postmaster == Postmaster::stopped && pg.data == DataDirectory::valid && !pg.standby_configured;
+    bool as_primary = pg.primary() || was_primary;
+    if (as_primary && !state_.serves_as_leader() && !state_.paused())
+        return answer({503, "cannot restart the primary: this member does not hold the leader lock"});
     Duration timeout = request.timeout.value_or(state_.seen.config.primary_start_timeout);
     if (timeout <= Duration::zero()) timeout = 60s;
     instance_.run(
         ha::Operation::restart, rule,
         [timeout](Postgres& postgres, Done<void> done) { postgres.restart(timeout, std::move(done)); },
-        instance_.state().primary(),
+        as_primary,
         [answer = std::move(answer)](Status result) mutable {
             answer(result ? CommandAnswer{200, "restarted successfully"}
                           : CommandAnswer{503, "restart failed: " + result.error().message});

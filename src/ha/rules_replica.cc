@@ -13,6 +13,11 @@ bool remedy(const Facts& f) {
     return f.seen.self.can_rewind || f.rejoin.source_ready;
 }
 
+bool quarantine_failed(const Facts& f) {
+    const auto& finished = f.seen.finished;
+    return finished && finished->operation == Operation::quarantine && !finished->ok;
+}
+
 void ask_upstream(const Facts& f, Decision& d) {
     if (f.rejoin.ask_due)
         act(d, AskUpstream{f.leader});
@@ -21,6 +26,11 @@ void ask_upstream(const Facts& f, Decision& d) {
 }
 
 constexpr Rule kRejoin[] = {
+    {"quarantine-back-off",
+     "The data directory could not be moved aside a moment ago: wait before the next attempt.", "DESIGN 3.6",
+     false, [](const Facts& f) { return f.backed_off && quarantine_failed(f); },
+     [](const Facts& f, Decision& d) { wake_at(d, *f.memory.retry_after); }},
+
     {"rewind-failed", "pg_rewind failed: move the data directory aside, so that a clone can replace it.",
      "Patroni 4.9, DESIGN 3.6", false,
      [](const Facts& f) {

@@ -59,7 +59,11 @@ constexpr Rule kRace[] = {
      [](const Facts& f) {
          return f.memory.pre_promote_failed && f.now < *f.memory.pre_promote_failed + f.seen.config.ttl;
      },
-     [](const Facts& f, Decision& d) { wake_at(d, *f.memory.pre_promote_failed + f.seen.config.ttl); }},
+     [](const Facts& f, Decision& d) {
+         // It may have succeeded after all, too late.
+         stay_out(f, d);
+         wake_at(d, *f.memory.pre_promote_failed + f.seen.config.ttl);
+     }},
 
     {"watchdog-unusable",
      "The guard has refused to enforce a lock here (a watchdog is required and missing, say): a lock taken "
