@@ -157,7 +157,9 @@ asio::awaitable<Result<JsonObject>> Api::call(Request request, Instant deadline)
             if (on_answer) on_answer(false, now);
             progress.note(response.error());
             refresh_credentials(response.error().code == ErrorCode::denied);
-            if (response.error().code == ErrorCode::invalid) co_return std::unexpected(response.error());
+            // A certificate that cannot be used: nobody was asked, and trying again will not help.
+            if (response.error().code == ErrorCode::invalid)
+                co_return std::unexpected(progress.error(ErrorCode::unavailable, request.repeat));
             leave(server);
         } else if (response->status / 100 == 2) {
             if (on_answer) on_answer(true, now);

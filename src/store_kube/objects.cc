@@ -28,7 +28,7 @@ std::int64_t code_in(const JsonObject& status) {
 }
 
 Error not_understood(std::string_view what) {
-    return {ErrorCode::invalid, fmt::format("cannot understand the Kubernetes API: {}", what)};
+    return {ErrorCode::unavailable, fmt::format("cannot understand the Kubernetes API: {}", what)};
 }
 
 }  // namespace

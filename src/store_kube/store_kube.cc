@@ -230,9 +230,9 @@ asio::awaitable<Result<std::optional<Draft>>> KubeStore::judge(const Swap& swap,
 Revision KubeStore::revision_of(Kind kind, const KnownPtr& known) {
     if (!known) return newest_;
     const Revision version(known->object.version);
+    watches_.expect(kind, version.value());
     if (kind == Kind::main) {
         newest_ = std::max(newest_, version);
-        watches_.expect(Kind::main, version.value());
         return version;
     }
     if (!watches_.showing()) return version;
@@ -253,7 +253,12 @@ asio::awaitable<Result<Revision>> KubeStore::write(Swap swap, Instant deadline) 
         return judge(swap, kind, deadline, base, fresh, name);
     };
     auto changed = co_await writer_.change(*kind, object, judged, deadline);
-    if (!changed) co_return std::unexpected(std::move(changed).error());
+    if (!changed) {
+        // What it failed on is to be seen by the watch as well.
+        if (const KnownPtr known = knowledge_.latest(*kind, object))
+            watches_.expect(*kind, known->object.version);
+        co_return std::unexpected(std::move(changed).error());
+    }
     const Revision revision = revision_of(*kind, *changed);
     if (swap.key == "leader") leases_.wrote_lock(swap.lease, swap.value.value_or(""));
     // An object without its only record is of no use.

@@ -16,6 +16,8 @@ constexpr Duration kFirstPause = std::chrono::milliseconds(50);
 constexpr int kLongestPause = 4;  // doublings of the first: 0.8 s
 constexpr std::size_t kLongestLine = 16 * 1024 * 1024;
 constexpr int kWatchSeconds = 900;  // then another server may serve it
+constexpr Duration kOverdue = std::chrono::seconds(kWatchSeconds + 30);
+constexpr Duration kShortestLife = std::chrono::seconds(1);  // of a list, before it is read anew
 }  // namespace
 
 Stream::Stream(EventLoop& loop, Api& api, std::string path, Handlers handlers)
@@ -31,6 +33,7 @@ void Stream::end() {
     stream_.reset();
     again_.reset();
     frozen_.reset();
+    overdue_.reset();
 }
 
 void Stream::resync() {
@@ -77,6 +80,7 @@ void Stream::listed(Result<JsonObject> answer) {
     position_ = objects->version;
     good_ = true;
     troubles_ = 0;
+    listed_ = loop_.clock().now();
     follow();
     handlers_.on_list(std::move(*objects));
 }
@@ -95,6 +99,9 @@ void Stream::follow() {
     auto on_end = [self = self()](Result<void> how) {
         if (const auto stream = self()) stream->ended(std::move(how));
     };
+    overdue_ = loop_.clock().call_at(followed_ + kOverdue, [self = self()] {
+        if (const auto stream = self()) stream->list();
+    });
     stream_ = api_->stream(path, loop_.clock().now() + kLimit, on_chunk, std::move(on_end));
 }
 
@@ -110,7 +117,7 @@ void Stream::take(std::string_view chunk) {
         const Result<Event> event = parse_event(std::string_view(text).substr(begin, end - begin));
         begin = end + 1;
         if (!event) return trouble(event.error());
-        if (event->type == Event::Type::gone) return list();
+        if (event->type == Event::Type::gone) return expired();
         if (!good_) {
             good_ = true;
             troubles_ = 0;
@@ -128,8 +135,19 @@ void Stream::take(std::string_view chunk) {
 void Stream::ended(Result<void> how) {
     const bool lasted = loop_.clock().now() - followed_ > std::chrono::seconds(1);
     if (how && good_ && lasted) return follow();  // its time was over
-    if (!how && how.error().code == ErrorCode::not_found) return list();
+    if (!how && how.error().code == ErrorCode::not_found) return expired();
     trouble(how ? Error{ErrorCode::unavailable, "Kubernetes ended the watch"} : std::move(how).error());
+}
+
+// What was missed is not there any more. A server may say so of the very list that it has just given.
+void Stream::expired() {
+    const Instant next = listed_ + kShortestLife;
+    if (loop_.clock().now() >= next) return list();
+    ++round_;
+    stream_.reset();
+    again_ = loop_.clock().call_at(next, [self = self()] {
+        if (const auto stream = self()) stream->list();
+    });
 }
 
 // The first time at once, from where it stopped; after that with everything read anew.

@@ -2,7 +2,7 @@
 //
 // A stream that ends is resumed where it stopped; when the API does not have that any more (410), or cannot
 // be reached twice in a row, the list is read anew. Trouble is told once the first attempt to go on has
-// failed; it is over with the next list.
+// failed; it is over with the next list. A stream that the server forgets to end is ended here.
 #pragma once
 
 #include <functional>
@@ -42,6 +42,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
     void follow();
     void take(std::string_view chunk);
     void ended(Result<void> how);
+    void expired();
     void trouble(Error error);
     // Gives a way back to this object for as long as this round lasts.
     std::function<std::shared_ptr<Stream>()> self();
@@ -54,8 +55,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
     std::string line_;  // not complete yet
     std::int64_t position_ = 0;
     std::int64_t expected_ = 0;
+    Instant listed_;
     Instant followed_;
     Timer frozen_;
+    Timer overdue_;
     Timer again_;
     int troubles_ = 0;  // since it last worked
     std::uint64_t round_ = 0;

@@ -215,6 +215,11 @@ void Watches::plan_end() {
     });
 }
 
+// Something has happened that the watch does not show yet.
+void Watches::expect_news(Kind kind) {
+    if (index(kind) < streams_.size()) expect(kind, streams_[index(kind)]->position() + 1);
+}
+
 // What now tells whether it was renewed; empty: it is not there any more.
 asio::awaitable<Result<std::string>> Watches::sign_now(LeaseId lease, Instant deadline) {
     const bool is_lock = lease == lock_lease_;
@@ -236,8 +241,10 @@ asio::awaitable<void> Watches::check_end(LeaseId lease) {
     not_before_ = loop_.clock().now() + kPause;
     if (!sign || !active()) co_return;
     not_before_ = Instant{};
+    const Kind kind = lease == lock_lease_ ? Kind::main : leases_.kind();
     if (sign->empty()) {
         ages_.gone(lease);
+        expect_news(kind);
         co_return;
     }
     const auto next = ages_.next();
@@ -245,11 +252,16 @@ asio::awaitable<void> Watches::check_end(LeaseId lease) {
     if (!due) co_return;
     if (*sign != ages_.sign(lease)) {
         ages_.renewed(lease, *sign, loop_.clock().now());
+        expect_news(kind);
         co_return;
     }
     if (lease == lock_lease_) co_return co_await end_lock(lease, deadline);
     const auto seen = picture_.leases().find(lease);
-    if (seen == picture_.leases().end() || sign_of_lease(seen->second->object) != *sign) co_return;
+    if (seen == picture_.leases().end() || sign_of_lease(seen->second->object) != *sign) {
+        not_before_ = loop_.clock().now() + kPause;  // the watch is behind
+        expect_news(kind);
+        co_return;
+    }
     const Object object = seen->second->object;
     const Status ended = co_await leases_.end_version(lease, object, deadline);
     not_before_ = loop_.clock().now() + kPause;

@@ -61,6 +61,7 @@ class Watches {
                                                                 Place place);
     asio::awaitable<void> check_end(LeaseId lease);
     asio::awaitable<void> end_lock(LeaseId lease, Instant deadline);
+    void expect_news(Kind kind);
     asio::awaitable<Result<std::string>> sign_now(LeaseId lease, Instant deadline);
     void remove(const Seer* seer);
 

@@ -23,6 +23,13 @@ JsonObject texts_to_json(const std::map<std::string, std::string>& texts) {
     return object;
 }
 
+// The API has done it, whatever it says it is now.
+Result<Object> parse_written(const JsonObject& answer) {
+    auto object = parse_object(answer);
+    if (!object) object.error().certainty = Certainty::maybe_done;
+    return object;
+}
+
 }  // namespace
 
 JsonObject to_json(const AnnotationChanges& changes) {
@@ -103,14 +110,14 @@ asio::awaitable<Result<Object>> Writer::create(Kind kind, const JsonObject& body
     // The namespace does not exist.
     if (!answer && answer.error().code == ErrorCode::not_found) answer.error().code = ErrorCode::invalid;
     if (!answer) co_return std::unexpected(std::move(answer).error());
-    co_return parse_object(*answer);
+    co_return parse_written(*answer);
 }
 
 asio::awaitable<Result<Object>> Writer::patch(Kind kind, const std::string& object, const JsonObject& body,
                                               Repeat repeat, Instant deadline) {
     auto answer = co_await api_.call({"PATCH", path(kind, object), to_text(body), repeat}, deadline);
     if (!answer) co_return std::unexpected(std::move(answer).error());
-    co_return parse_object(*answer);
+    co_return parse_written(*answer);
 }
 
 asio::awaitable<Result<Object>> Writer::send(Kind kind, const std::string& object, const Known* base,
