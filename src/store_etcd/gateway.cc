@@ -127,12 +127,18 @@ void Gateway::send(CallPtr call) {
 }
 
 void Gateway::answered(CallPtr call, std::size_t endpoint, Result<HttpClientResponse> response) {
-    if (!response) return failed(std::move(call), endpoint, std::move(response).error());
+    if (!response) {
+        Error error = std::move(response).error();
+        // A certificate that is refused, for one: it was not etcd that answered.
+        if (error.code != ErrorCode::timeout) error.code = ErrorCode::unavailable;
+        return failed(std::move(call), endpoint, std::move(error));
+    }
     if (response->status != 200) return refused(std::move(call), endpoint, *response);
     Result<JsonObject> body = parse_json_object(response->body);
     if (!body) {
         Error error =
             with_context(body.error(), "cannot understand etcd at " + to_string(endpoints_[endpoint]));
+        error.code = ErrorCode::unavailable;
         error.certainty = Certainty::maybe_done;
         return failed(std::move(call), endpoint, std::move(error));
     }

@@ -68,6 +68,12 @@ Revision revision_of(const JsonObject& message) {
     return Revision(header ? number_in(*header, "revision") : 0);
 }
 
+// Not etcd's, so it tells nothing of what was done.
+std::unexpected<Error> no_revision() {
+    return fail(ErrorCode::unavailable, "cannot understand etcd: an answer without a revision",
+                Certainty::maybe_done);
+}
+
 JsonObject compare_for(const Swap& swap, const std::string& key) {
     JsonObject compare{{"key", bytes(key)}, {"result", "EQUAL"}};
     if (const auto* revision = std::get_if<IfRevision>(&swap.expect)) {
@@ -175,8 +181,7 @@ std::string login_message(const std::string& username, const std::string& passwo
 Result<Snapshot> parse_range(const JsonObject& message, const std::string& prefix) {
     Snapshot snapshot;
     snapshot.revision = revision_of(message);
-    if (snapshot.revision == Revision())
-        return fail(ErrorCode::invalid, "cannot understand etcd: an answer without a revision");
+    if (snapshot.revision == Revision()) return no_revision();
     const Json* kvs = message.if_contains("kvs");
     if (!kvs || !kvs->is_array()) return snapshot;
     for (const Json& entry : kvs->get_array()) {
@@ -189,6 +194,7 @@ Result<Snapshot> parse_range(const JsonObject& message, const std::string& prefi
 }
 
 Result<Revision> parse_txn(const JsonObject& message, const std::string& key) {
+    if (revision_of(message) == Revision()) return no_revision();
     if (!flag_in(message, "succeeded"))
         return fail(ErrorCode::conflict,
                     fmt::format("cannot write \"{}\": it was changed by somebody else", key));
@@ -205,7 +211,9 @@ Result<LeaseId> parse_grant(const JsonObject& message) {
 
 Result<Duration> parse_keep_alive(const JsonObject& message) {
     const JsonObject* result = object_in(message, "result");
-    const std::int64_t seconds = result ? number_in(*result, "TTL") : 0;
+    // Only etcd itself may say that a lease has ended.
+    if (!result) return fail(ErrorCode::unavailable, "cannot understand etcd: an answer without a result");
+    const std::int64_t seconds = number_in(*result, "TTL");
     if (seconds <= 0) return fail(ErrorCode::not_found, "cannot keep the lease: it has ended");
     return Duration(std::chrono::seconds(seconds));
 }

@@ -28,6 +28,18 @@ TEST(EtcdMessages, ALeaseWithoutTimeLeftHasEnded) {
     EXPECT_EQ(keep(R"({"result":{"ID":"1","TTL":"10"}})").value_or(Duration{}), std::chrono::seconds(10));
     EXPECT_EQ(keep(R"({"result":{"ID":"1"}})").error().code, ErrorCode::not_found);
     EXPECT_EQ(keep(R"({"result":{"ID":"1","TTL":"0"}})").error().code, ErrorCode::not_found);
+    EXPECT_EQ(keep("{}").error().code, ErrorCode::unavailable) << "that is not what etcd says";
+}
+
+TEST(EtcdMessages, ASwapIsRefusedOnlyByEtcdItself) {
+    const auto swapped = [](std::string_view text) { return parse_txn(*parse_json_object(text), "k"); };
+    EXPECT_EQ(swapped(R"({"header":{"revision":"7"},"succeeded":true})"), Revision(7));
+    const auto conflict = swapped(R"({"header":{"revision":"7"}})");
+    EXPECT_EQ(conflict.error().code, ErrorCode::conflict);
+    EXPECT_FALSE(conflict.error().maybe_done());
+    const auto nonsense = swapped("{}");
+    EXPECT_EQ(nonsense.error().code, ErrorCode::unavailable);
+    EXPECT_TRUE(nonsense.error().maybe_done());
 }
 
 TEST(EtcdMessages, EventsChangeTheSnapshot) {

@@ -211,6 +211,12 @@ TEST_F(EtcdStoreTest, SpeaksTlsWithAClientCertificate) {
     EXPECT_TRUE(caller_.put(*store, "config", "x"));
     EXPECT_TRUE(run_until([&] { return seen == "x"; }));
 
+    StoreConfig distrustful = config;
+    distrustful.tls.ca_file = dir.file("client.crt");
+    const auto refused = caller_.load(*open(distrustful));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::unavailable) << "etcd was not asked";
+
     config.tls.cert_file.clear();
     const auto without = open(config);
     EXPECT_FALSE(caller_.load(*without));
