@@ -31,9 +31,10 @@ void apply_limits(DynamicConfig& config) {
     config.ttl = std::max(config.ttl, kMinTtl);
     config.loop_wait = std::max(config.loop_wait, kMinLoopWait);
     config.retry_timeout = std::max(config.retry_timeout, kMinRetryTimeout);
-    if (kMinLoopWait + 2 * config.retry_timeout > config.ttl) {
+    const Duration longest = (config.ttl - kMinLoopWait) / 2;
+    if (config.retry_timeout > longest) {
         config.loop_wait = kMinLoopWait;
-        config.retry_timeout = (config.ttl - kMinLoopWait) / 2;
+        config.retry_timeout = longest;
     } else {
         config.loop_wait = std::min(config.loop_wait, config.ttl - 2 * config.retry_timeout);
     }

@@ -40,6 +40,8 @@ TEST(DynamicConfig, LowersLoopWaitFirstSoThatTwoRetriesFitIntoTheLease) {
     EXPECT_EQ(times(R"({"ttl":5,"loop_wait":4,"retry_timeout":1})"), std::tuple(5s, 3s, 1s));
     EXPECT_EQ(times(R"({"ttl":0,"loop_wait":-1,"retry_timeout":0})"), std::tuple(2s, 1s, 500ms));
     EXPECT_EQ(times(R"({"ttl":"1min","loop_wait":"10","retry_timeout":"2s"})"), std::tuple(60s, 10s, 2s));
+    EXPECT_EQ(times(R"({"ttl":5,"retry_timeout":9000000000})"), std::tuple(5s, 1s, 2s))
+        << "twice is too much";
 }
 
 TEST(DynamicConfig, ReadsEverySpellingOfABoolean) {
