@@ -159,6 +159,14 @@ TEST_F(LocalPostgresTest, TellsTheDeathOfAPostmasterOnlyWhenEveryProcessIsGone) 
     ASSERT_TRUE(loop_.run_until([&] { return one.seen(PostgresEvent::postmaster_died); }, 10s));
     EXPECT_TRUE(one.seen(PostgresEvent::guard_fenced));
     EXPECT_FALSE(one.start_primary()) << "a primary was started without a deadline";
+
+    // One that has passed: at once.
+    ASSERT_DONE(one.arm());
+    ASSERT_DONE(one.start_primary());
+    one.events().clear();
+    ASSERT_DONE(one.arm(-1ms));
+    ASSERT_TRUE(loop_.run_until([&] { return one.seen(PostgresEvent::postmaster_died); }, 10s));
+    EXPECT_TRUE(one.seen(PostgresEvent::guard_fenced));
 }
 
 TEST_F(LocalPostgresTest, ClonesFollowsPromotesAndRewinds) {
@@ -170,6 +178,10 @@ TEST_F(LocalPostgresTest, ClonesFollowsPromotesAndRewinds) {
     ASSERT_DONE(two.start_standby(one.upstream("two")));
     ASSERT_TRUE(two.becomes([](const PostgresState& now) { return now.standby() && now.streaming(); }));
     EXPECT_EQ(two.observe().timeline.value, 1u);
+    ASSERT_DONE(two.arm(100ms));
+    loop_.run_until([] { return false; }, 300ms);
+    EXPECT_TRUE(two.observe().standby())
+        << "a standby was ended at the deadline of a lock that it does not need";
     EXPECT_TRUE(one.becomes([](const PostgresState& now) {
         return now.replication.size() == 1 && now.replication[0].application_name == "two" &&
                now.slots[0].active;
@@ -337,8 +349,9 @@ TEST_F(LocalPostgresTest, EndsWhatAnInterruptedCloneHasLeftRunning) {
     copy.stop();
     std::ofstream(two.data_dir() + ".pgherd") << "clone under way: the data directory is incomplete\n";
 
-    ASSERT_DONE(two.clone(one.upstream("two")));
+    ASSERT_DONE(two.act([&](Done<void> done) { two.postgres().quarantine(std::move(done)); }));
     EXPECT_TRUE(eventually([&] { return !receives(); }));
+    ASSERT_DONE(two.clone(one.upstream("two")));
     ASSERT_DONE(two.start_standby(one.upstream("two")));
     EXPECT_TRUE(two.becomes([](const PostgresState& now) { return now.standby() && now.streaming(); }));
 }
