@@ -54,6 +54,18 @@ def test_pause_and_resume(cluster, patronictl):
     assert "Success" in patronictl("resume", cluster.scope, "--wait")
 
 
+def test_failover_while_paused(cluster, patronictl):
+    old = cluster.wait_healthy()
+    new = next(member for member in cluster.standbys())
+    patronictl("pause", cluster.scope, "--wait")
+    try:
+        patronictl("failover", cluster.scope, "--candidate", new.name, "--force")
+        assert cluster.wait_leader(other_than=old) is new
+    finally:
+        patronictl("resume", cluster.scope, "--wait")
+    assert cluster.wait_healthy() is new
+
+
 def test_show_and_edit_config(cluster, patronictl):
     patronictl("edit-config", cluster.scope, "-q", "-p", "work_mem=7MB", "--force")
     assert "work_mem: 7MB" in patronictl("show-config", cluster.scope)
