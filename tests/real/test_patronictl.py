@@ -61,6 +61,7 @@ def test_failover_while_paused(cluster, patronictl):
     try:
         patronictl("failover", cluster.scope, "--candidate", new.name, "--force")
         assert cluster.wait_leader(other_than=old) is new
+        wait_for("a primary in the pause", lambda: new.sql("select pg_is_in_recovery()::text") == "false", 15)
     finally:
         patronictl("resume", cluster.scope, "--wait")
     assert cluster.wait_healthy() is new
