@@ -86,6 +86,17 @@ Status give_to(const User& user, const fs::path& dir) {
     return {};
 }
 
+// Of a create() that was interrupted; anything else that has this name stays.
+void remove_draft(const fs::path& draft) {
+    std::vector<fs::path> files{draft / "cluster.json"};
+    for (const char* name : kPasswords) files.push_back(password_file(draft, name));
+    for (const fs::path& file : files) {
+        ::unlink(file.c_str());
+        ::unlink((file.string() + ".new").c_str());
+    }
+    ::rmdir(draft.c_str());
+}
+
 // Parents that are missing: for root they are open to everybody, as the user has to pass them.
 Status make_parents(const fs::path& dir, const User& user) {
     fs::path part;
@@ -191,9 +202,9 @@ Result<Description> Directory::description() const {
 
 Status Directory::create(const Description& description, const User& user, Random& random) const {
     PGHERD_CHECK(make_parents(path_, user));
-    fs::path draft = path_.string() + ".new";
-    std::error_code ignored;
-    if (fs::exists(draft / "cluster.json", ignored)) fs::remove_all(draft, ignored);
+    // No name that somebody would give a cluster: what is in it is removed.
+    fs::path draft = path_.string() + ".pgherd-draft";
+    remove_draft(draft);
     if (::mkdir(draft.c_str(), 0700) != 0) return std::unexpected(cannot("create", draft));
     auto fill = [&]() -> Status {
         PGHERD_CHECK(write_file(draft / "cluster.json", write_description(description)));
@@ -204,7 +215,7 @@ Status Directory::create(const Description& description, const User& user, Rando
         return {};
     };
     auto filled = fill();
-    if (!filled) fs::remove_all(draft, ignored);
+    if (!filled) remove_draft(draft);
     return filled;
 }
 

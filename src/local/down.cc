@@ -115,6 +115,10 @@ int down_main(std::span<const std::string> args) {
         return failed(
             fmt::format("there is no cluster in {} (no cluster.json); --dir names another directory",
                         directory.path().string()));
+    // Others have files of this name, too.
+    if (auto ours = directory.description(); options->purge && !ours)
+        return failed(fmt::format("cannot remove {}, which may not be pgherd's: {}",
+                                  directory.path().string(), ours.error().message));
     auto owner = owner_of(directory.path());
     if (!owner) return failed(owner.error().message);
     if (auto stopped = stop(directory, *owner); !stopped) return failed(stopped.error().message);

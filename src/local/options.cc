@@ -57,9 +57,14 @@ class Arguments {
     }
     const std::string& name() const { return name_; }
     Result<std::string> value() {
-        if (attached_) return *std::exchange(attached_, std::nullopt);
-        if (at_ == args_.size()) return fail(ErrorCode::invalid, name_ + " needs a value");
-        return args_[at_++];
+        // An empty one is a variable that is not set: `down --purge --dir "$X"` must not find the default.
+        std::string given;
+        if (attached_)
+            given = *std::exchange(attached_, std::nullopt);
+        else if (at_ < args_.size())
+            given = args_[at_++];
+        if (given.empty()) return fail(ErrorCode::invalid, name_ + " needs a value");
+        return given;
     }
     Error unknown() const {
         return {ErrorCode::invalid, fmt::format("there is no option \"{}\"", name_), {}};

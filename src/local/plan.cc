@@ -67,6 +67,11 @@ Result<Description> plan_members(const UpOptions& options, const Description& be
 
 Status check_path(const Plan& plan) {
     const fs::path& dir = plan.directory.path();
+    if (dir.string().find_first_of(",\n") != std::string::npos)
+        return fail(ErrorCode::invalid,
+                    fmt::format("{} has a comma or a line end in its name, which PostgreSQL's list of socket "
+                                "directories does not allow; choose another --dir",
+                                dir.string()));
     if (auto barrier = unreachable_part(plan.user, dir))
         return fail(ErrorCode::denied, fmt::format("PostgreSQL runs as user {} here, who cannot enter {}; "
                                                    "choose another directory, for instance "

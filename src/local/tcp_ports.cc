@@ -108,9 +108,10 @@ Result<PortChoice> choose_ports(const PortWish& wish, int count, const std::vect
     for (auto next = usual.back(); int(usual.size()) < count && next < 65535;)
         if (++next; !std::ranges::count(usual, next)) usual.push_back(next);
     auto busy = first_busy(usual, avoid);
-    if (!busy) return PortChoice{usual, {}};
-    std::string why = std::ranges::count(avoid, *busy) ? fmt::format("port {} is needed twice", *busy)
-                                                       : describe_busy(*busy);
+    if (!busy && int(usual.size()) == count) return PortChoice{usual, {}};
+    std::string why = !busy ? fmt::format("there is no port after {}", usual.back())
+                      : std::ranges::count(avoid, *busy) ? fmt::format("port {} is needed twice", *busy)
+                                                         : describe_busy(*busy);
     for (std::uint16_t first = wish.first; first + count <= 65535; ++first) {
         auto ports = block(first, count);
         if (auto taken = first_busy(ports, avoid)) {

@@ -11,7 +11,9 @@
 
 #include "codec/agent_config.h"
 #include "eventloop/system_random.h"
+#include "local/local.h"
 #include "local/lock.h"
+#include "local/plan.h"
 #include "local/tcp_ports.h"
 
 namespace pgherd::local {
@@ -107,6 +109,51 @@ TEST(LocalDirectory, IsMadeWholeAndPrivate) {
               *read_file(directory.path() / "rest.password"));
 }
 
+TEST(LocalDirectory, IsMadeBesideOthersWithoutTouchingThem) {
+    Temporary temporary;
+    SystemRandom random;
+    Directory neighbour(temporary / "herd.new");
+    ASSERT_TRUE(neighbour.create(two(), User{}, random));
+    std::ofstream(neighbour.path() / "store.db") << "data";
+    Directory directory(temporary / "herd");
+    auto created = directory.create(two(), User{}, random);
+    EXPECT_TRUE(created) << created.error().message;
+    EXPECT_EQ(*read_file(neighbour.path() / "store.db"), "data");
+    EXPECT_EQ(neighbour.kind(), Directory::Kind::ours);
+
+    // Remains of an attempt that was interrupted are no obstacle; what nobody knows stays.
+    fs::create_directory(temporary / "second.pgherd-draft");
+    std::ofstream(temporary / "second.pgherd-draft" / "cluster.json.new") << "{";
+    EXPECT_TRUE(Directory(temporary / "second").create(two(), User{}, random));
+    EXPECT_FALSE(fs::exists(temporary / "second.pgherd-draft"));
+    fs::create_directory(temporary / "third.pgherd-draft");
+    std::ofstream(temporary / "third.pgherd-draft" / "precious") << "data";
+    EXPECT_FALSE(Directory(temporary / "third").create(two(), User{}, random));
+    EXPECT_EQ(*read_file(temporary / "third.pgherd-draft" / "precious"), "data");
+}
+
+TEST(LocalDirectory, HasANameThatPostgresqlTakesForOneSocketDirectory) {
+    Temporary temporary;
+    auto plan = make_plan({.dir = (temporary / "a,b").string()});
+    ASSERT_FALSE(plan);
+    EXPECT_NE(plan.error().message.find("comma"), std::string::npos) << plan.error().message;
+}
+
+TEST(LocalDirectory, IsPurgedOnlyWhenItIsOurs) {
+    Temporary temporary;
+    fs::create_directory(temporary / "project");
+    std::ofstream(temporary / "project" / "cluster.json") << R"({"nodes": 3})";
+    std::ofstream(temporary / "project" / "precious") << "data";
+    const std::vector<std::string> args{"--purge", "--dir", (temporary / "project").string()};
+    EXPECT_EQ(down_main(args), 1);
+    EXPECT_EQ(*read_file(temporary / "project" / "precious"), "data");
+
+    SystemRandom random;
+    ASSERT_TRUE(Directory(temporary / "herd").create(two(), User{}, random));
+    EXPECT_EQ(down_main(std::vector<std::string>{"--purge", "--dir", (temporary / "herd").string()}), 0);
+    EXPECT_FALSE(fs::exists(temporary / "herd"));
+}
+
 TEST(LocalDirectory, RenderedAgentFilesAreUnderstoodByTheAgent) {
     Temporary temporary;
     SystemRandom random;
@@ -189,6 +236,14 @@ TEST(LocalPorts, AsManyAsMembersOrOne) {
     auto choice = choose_ports({"--port", {6000, 6001}, {}, 5432}, 3);
     ASSERT_FALSE(choice);
     EXPECT_EQ(choice.error().message, "--port: 2 ports for 3 members");
+}
+
+TEST(LocalPorts, NoneAreMissingWhereTheNumbersEnd) {
+    if (!port_is_free(65535)) GTEST_SKIP() << "port 65535 is taken";
+    auto choice = choose_ports({"--port", {}, {65535}, 20000}, 2);
+    ASSERT_TRUE(choice) << choice.error().message;
+    EXPECT_EQ(choice->ports.size(), 2u);
+    EXPECT_FALSE(choice->remark.empty());
 }
 
 }  // namespace

@@ -35,6 +35,8 @@ TEST(LocalOptions, MistakesNameTheOption) {
         {{"--members", "0"}, "--members: \"0\" is not between 1 and 9"},
         {{"--members", "ten"}, "--members: \"ten\" is not between 1 and 9"},
         {{"--members"}, "--members needs a value"},
+        {{"--dir", ""}, "--dir needs a value"},
+        {{"--dir="}, "--dir needs a value"},
         {{"--port", "5432,x"}, "--port: \"x\" is no port (expected 1 to 65535)"},
         {{"--port", "70000"}, "--port: \"70000\" is no port (expected 1 to 65535)"},
         {{"--port", "5432,5432"}, "--port: port 5432 is named twice"},
