@@ -19,6 +19,7 @@
 #include "container/first_secret.h"
 #include "container/rollout_run.h"
 #include "container/settings.h"
+#include "supervise/command.h"
 #include "supervise/layer_yaml.h"
 #include "supervisor/run.h"
 #include "workload/render.h"
@@ -55,14 +56,17 @@ Error cannot(std::string_view what, const fs::path& path) {
         ErrorCode::failed, fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(errno)), {}};
 }
 
-// For this user alone.
+// For this user alone, in one step and for good: a password that is made here is never made again.
 Status write_file(const fs::path& path, std::string_view content) {
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) return std::unexpected(cannot("write", path));
-    const bool ok = ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size());
-    const Error error = cannot("write", path);
+    const fs::path draft = path.string() + ".new";
+    const int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) return std::unexpected(cannot("write", draft));
+    const bool ok = ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
+                    ::fsync(fd) == 0;
+    const Error error = cannot("write", draft);
     ::close(fd);
     if (!ok) return std::unexpected(error);
+    if (::rename(draft.c_str(), path.c_str()) != 0) return std::unexpected(cannot("write", path));
     return {};
 }
 
@@ -148,8 +152,8 @@ Status write_files(Settings& settings) {
     const fs::path program = fs::read_symlink("/proc/self/exe", error);
     if (error) return fail(fmt::format("cannot find this program's own file: {}", error.message()));
     PGHERD_CHECK(find_passwords(settings));
-    settings.cluster.post_bootstrap =
-        program.string() + " container init-database --scripts " + settings.scripts_dir;
+    settings.cluster.post_bootstrap = supervise::join_command(
+        {program.string(), "container", "init-database", "--scripts", settings.scripts_dir});
     PGHERD_CHECK(make_empty_directory(agent));
     PGHERD_CHECK(write_file(agent / "10-member.yml", render_agent_yaml(settings.cluster, settings.member)));
     for (fs::directory_iterator entry(settings.own_config, error), end; !error && entry != end;

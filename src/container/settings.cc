@@ -64,6 +64,7 @@ Result<Settings> read_settings(const Environment& environment, const std::string
     Settings settings;
     MemberSpec& member = settings.member;
     member.data_dir = variables.get("PGDATA", kData);
+    while (member.data_dir.size() > 1 && member.data_dir.ends_with('/')) member.data_dir.pop_back();
     if (!member.data_dir.starts_with('/') || member.data_dir.rfind('/') == 0)
         return fail(ErrorCode::invalid,
                     fmt::format("PGDATA: expected a path such as {}, got \"{}\"", kData, member.data_dir));

@@ -54,6 +54,13 @@ TEST(ContainerSettings, HonourTheVariablesOfThePostgresImage) {
     EXPECT_EQ(std::get<SqliteStore>(settings->cluster.store).path, "/data/store.db");
 }
 
+TEST(ContainerSettings, KeepFilesBesideTheDataDirectoryAndNotInIt) {
+    auto settings = read_settings({{"POSTGRES_PASSWORD", "x"}, {"PGDATA", "/data/pg//"}}, "db1");
+    ASSERT_TRUE(settings) << settings.error().message;
+    EXPECT_EQ(settings->member.data_dir, "/data/pg");
+    EXPECT_EQ(std::get<SqliteStore>(settings->cluster.store).path, "/data/store.db");
+}
+
 TEST(ContainerSettings, MistakesNameTheVariable) {
     auto message = [](const Environment& environment) {
         auto settings = read_settings(environment, "db1");
