@@ -66,13 +66,14 @@ Daemon::~Daemon() = default;
 Status Daemon::prepare() {
     PGHERD_TRY(std::vector<Layer> layers, read_layer_directory(options_.directory + "/layers"));
     PGHERD_CHECK(books_.layers.load(std::move(layers)));
-    if (options_.persist) PGHERD_CHECK(keeper_.restore(options_.directory + "/.pgherd.state"));
+    if (options_.persist) keeper_.restore(options_.directory + "/.pgherd.state");
     if (!options_.arguments.empty()) PGHERD_CHECK(books_.layers.set_service_arguments(options_.arguments));
     if (!options_.identities.empty()) PGHERD_CHECK(read_identities());
     books_.changes.give_up_unfinished(clock().wall());
     books_.changes.prune(clock().wall());
     books_.notices.prune(clock().wall());
-    return keeper_.begin();
+    keeper_.begin();
+    return {};
 }
 
 void Daemon::start() {
@@ -164,13 +165,14 @@ void Daemon::settle() {
     settle_again_ = true;
     if (settling_) return;
     settling_ = true;
+    // An exception is its request's alone: the next one must be able to settle.
+    const std::unique_ptr<bool, void (*)(bool*)> over(&settling_, [](bool* settling) { *settling = false; });
     while (settle_again_) {
         settle_again_ = false;
         begin_tasks();
         tell_waiters();
     }
     keeper_.save(clock().now());
-    settling_ = false;
 }
 
 void Daemon::begin_tasks() {

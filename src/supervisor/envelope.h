@@ -10,7 +10,7 @@
 
 namespace pgherd::supervisor {
 
-// JSON as Go writes it: <, > and & in texts escaped.
+// JSON as Go writes it: <, > and & in texts escaped, bytes that are no UTF-8 replaced.
 std::string go_json(const Json& value);
 void append_go_string(std::string& target, std::string_view text);  // with quotes
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "supervise/utf8.h"
 #include "supervisor/log_lines.h"
 
 namespace pgherd::supervisor {
@@ -13,26 +14,6 @@ namespace pgherd::supervisor {
 namespace {
 
 constexpr std::size_t kMaxEscaped = 4608;  // 5 kB less time and name
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";
-
-// The length of the character that begins here; 0: it is no UTF-8.
-std::size_t character_length(std::string_view text) {
-    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-    const unsigned char first = byte(0);
-    const std::size_t length = first < 0x80   ? 1
-                               : first < 0xc2 ? 0
-                               : first < 0xe0 ? 2
-                               : first < 0xf0 ? 3
-                               : first < 0xf5 ? 4
-                                              : 0;
-    if (length == 0 || length > text.size()) return 0;
-    for (std::size_t at = 1; at < length; ++at)
-        if ((byte(at) & 0xc0) != 0x80) return 0;
-    const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-    const bool surrogate = first == 0xed && byte(1) >= 0xa0;
-    const bool beyond = first == 0xf4 && byte(1) >= 0x90;
-    return overlong || surrogate || beyond ? 0 : length;
-}
 
 constexpr std::array<bool, 256> kPlain = [] {
     std::array<bool, 256> plain{};
@@ -78,9 +59,9 @@ std::size_t append_json_escaped(std::string& target, std::string_view text, std:
             at += run;
             continue;
         }
-        const std::size_t length = character_length(text.substr(at));
+        const std::size_t length = supervise::utf8_length(text.substr(at));
         if (length == 0)
-            target += kReplacement;
+            target += supervise::kReplacementCharacter;
         else if (length > 1 || text[at] == 0x7f)
             target += text.substr(at, length);
         else

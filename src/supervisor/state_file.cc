@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "codec/json.h"
+#include "supervise/utf8.h"
 
 namespace pgherd::supervisor {
 namespace {
@@ -77,7 +78,7 @@ bool write_all(int descriptor, std::string_view text) {
 }
 
 void append_line(std::string& target, const JsonObject& record) {
-    target += boost::json::serialize(record);
+    target += supervise::to_utf8(boost::json::serialize(record));  // or it could not be read back
     target += '\n';
 }
 
@@ -120,6 +121,7 @@ Result<StateFile::Loaded> StateFile::load() {
 }
 
 Status StateFile::rewrite(const Snapshot& snapshot) {
+    broken_ = true;  // until the new one is in its place
     std::string text;
     append_line(text, JsonObject{{"journal", kVersion}});
     snapshot([&](const JsonObject& record) { append_line(text, record); });
@@ -139,6 +141,7 @@ Status StateFile::rewrite(const Snapshot& snapshot) {
     if (::rename(fresh.c_str(), path_.c_str()) != 0) {
         const std::string why = errno_text();
         ::close(descriptor);
+        ::unlink(fresh.c_str());
         return fail(fmt::format("cannot rename state file {} to {}: {}", fresh, path_, why));
     }
     close();
@@ -154,18 +157,23 @@ void StateFile::append(const JsonObject& record) {
 }
 
 Status StateFile::flush(bool to_disk) {
-    if (descriptor_ < 0 || (buffer_.empty() && !to_disk)) return {};
-    if (!write_all(descriptor_, buffer_)) {
-        broken_ = true;
-        buffer_.clear();
-        return fail(fmt::format("cannot write state file {}: {}", path_, errno_text()));
+    if (descriptor_ < 0) {
+        // The snapshot that is missing will have it all.
+        buffer_ = {};
+        if (!to_disk) return {};
+        return fail(fmt::format("cannot write state file {}: it was not begun", path_));
     }
-    size_ += buffer_.size();
+    if (buffer_.empty() && !to_disk) return {};
+    const bool kept = write_all(descriptor_, buffer_) && (!to_disk || ::fdatasync(descriptor_) == 0);
+    const std::string why = kept ? "" : errno_text();
+    if (kept) size_ += buffer_.size();
     if (buffer_.capacity() > 64 * 1024) buffer_ = {};
     buffer_.clear();
-    if (to_disk && ::fdatasync(descriptor_) != 0)
-        return fail(fmt::format("cannot write state file {} to disk: {}", path_, errno_text()));
-    return {};
+    if (kept) return {};
+    // Half a line must not spoil the next one, and what has failed must not come back.
+    broken_ = true;
+    static_cast<void>(!::ftruncate(descriptor_, static_cast<off_t>(size_)));
+    return fail(fmt::format("cannot write state file {}: {}", path_, why));
 }
 
 bool StateFile::has_grown() const {

@@ -33,12 +33,15 @@ class StateFile {
     };
     // What an earlier supervisor has left. Errors: the file is there and cannot be read.
     Result<Loaded> load();
-    // Begins a new journal with `snapshot`; appends go there.
+    // Begins a new journal with `snapshot`; appends go there. After an error it goes on with the one there
+    // was, or with none, and `has_grown` asks for another try.
     Status rewrite(const Snapshot& snapshot);
 
     void append(const JsonObject& record);
-    // Hands everything to the kernel; with `to_disk`, to the disk.
+    // Hands everything to the kernel; with `to_disk`, to the disk. After an error nothing of it is kept,
+    // until a rewrite. Without a journal there is nothing to do, and only `to_disk` is an error.
     Status flush(bool to_disk = false);
+    bool begun() const { return descriptor_ >= 0; }
     bool has_grown() const;
 
   private:
@@ -49,7 +52,7 @@ class StateFile {
     std::string buffer_;
     std::size_t size_ = 0;
     std::size_t snapshot_size_ = 0;
-    bool broken_ = false;  // a write failed: the journal must be written anew
+    bool broken_ = false;  // something failed: the journal must be written anew
 };
 
 }  // namespace pgherd::supervisor

@@ -41,12 +41,14 @@ struct StateKeeper::Found {
 StateKeeper::StateKeeper(Books& books, std::string boot_id, Log& log)
     : books_(books), boot_id_(std::move(boot_id)), log_(log) {}
 
-Status StateKeeper::restore(std::string path) {
+// Services must run whatever has become of the disk.
+void StateKeeper::restore(std::string path) {
     file_.emplace(std::move(path));
-    PGHERD_TRY(const StateFile::Loaded loaded, file_->load());
-    if (!loaded.warning.empty()) log_.warning("state-file", loaded.warning);
+    const Result<StateFile::Loaded> loaded = file_->load();
+    if (!loaded) return log_.error("state-file", loaded.error().message + "; starting anew");
+    if (!loaded->warning.empty()) log_.warning("state-file", loaded->warning);
     Found found;
-    for (const JsonObject& record : loaded.records)
+    for (const JsonObject& record : loaded->records)
         if (!record.empty()) sort(record, found);
     for (auto& [id, task] : found.tasks) books_.changes.restore(std::move(task));
     for (auto& [id, change] : found.changes) books_.changes.restore(std::move(change));
@@ -54,7 +56,6 @@ Status StateKeeper::restore(std::string path) {
     if (found.damaged > 0)
         log_.warning("state-file", fmt::format("{} damaged records are left out", found.damaged));
     if (!found.layers_are_old) restore_layers(found.layers);
-    return {};
 }
 
 void StateKeeper::sort(const JsonObject& record, Found& found) {
@@ -117,8 +118,13 @@ void StateKeeper::restore_layers(const std::vector<JsonObject>& records) {
     client_layers_ = std::move(kept);
 }
 
-Status StateKeeper::begin() {
-    if (!file_) return {};
+void StateKeeper::begin() {
+    if (!file_) return;
+    if (const Status done = rewrite(); !done)
+        log_.error("state-file", done.error().message + "; nothing is kept until it can be written");
+}
+
+Status StateKeeper::rewrite() {
     return file_->rewrite([this](const auto& write) { write_everything(write); });
 }
 
@@ -128,7 +134,7 @@ void StateKeeper::save(Instant now) {
     Status done = file_->flush();
     if (file_->has_grown() && now >= next_rewrite_) {
         next_rewrite_ = now + kRewriteEvery;
-        done = begin();
+        done = rewrite();
     }
     if (!done) log_.error("state-file", done.error().message);
 }
@@ -164,6 +170,7 @@ void StateKeeper::write_everything(const std::function<void(const JsonObject&)>&
         write({{"change", change_record(change)}});
     }
     for (const auto& [id, notice] : books_.notices.all()) write({{"notice", notice_record(notice)}});
+    if (ended_) write({{"stopped", true}});
 }
 
 void StateKeeper::keep_layer(const Layer& layer) {
@@ -173,11 +180,13 @@ void StateKeeper::keep_layer(const Layer& layer) {
 
 Status StateKeeper::keep_identities() {
     if (!file_) return {};
+    if (!file_->begun()) PGHERD_CHECK(rewrite());
     file_->append({{"identities", books_.identities.with_secrets()}});
     return file_->flush(true);
 }
 
 void StateKeeper::keep_end() {
+    ended_ = true;
     if (file_) file_->append({{"stopped", true}});
 }
 

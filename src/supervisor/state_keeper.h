@@ -31,10 +31,11 @@ class StateKeeper {
     // `boot_id`: what is kept under another one is an earlier container's.
     StateKeeper(Books& books, std::string boot_id, Log& log);
 
-    // Fills the books, which hold the layers of files already. Without it nothing is ever kept.
-    Status restore(std::string path);
-    // After that: begins a journal of all that the books hold.
-    Status begin();
+    // Fills the books, which hold the layers of files already, with what can be read. Without it nothing is
+    // ever kept.
+    void restore(std::string path);
+    // After that: begins a journal of all that the books hold. When that fails, `save` tries again.
+    void begin();
     // Keeps what has changed in the books of changes and notices.
     void save(Instant now);
     void keep_layer(const supervise::Layer& layer);  // of a client; with the next `save`
@@ -45,6 +46,7 @@ class StateKeeper {
     struct Found;
     void sort(const JsonObject& record, Found& found);
     void restore_layers(const std::vector<JsonObject>& records);
+    Status rewrite();
     void append_changes();
     void write_everything(const std::function<void(const JsonObject&)>& write) const;
 
@@ -54,6 +56,7 @@ class StateKeeper {
     std::optional<StateFile> file_;
     std::map<std::string, supervise::Layer> client_layers_;
     Instant next_rewrite_{};
+    bool ended_ = false;  // in order
 };
 
 }  // namespace pgherd::supervisor

@@ -1,10 +1,12 @@
 #include "supervisor/state_file.h"
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "codec/json.h"
@@ -87,6 +89,65 @@ TEST_F(StateFileTest, PutsAsideWhatItCannotRead) {
         EXPECT_FALSE(warning.empty());
         EXPECT_TRUE(std::filesystem::exists(path_ + ".damaged"));
     }
+}
+
+TEST_F(StateFileTest, KeepsARecordOfAnyBytes) {
+    {
+        StateFile file(path_);
+        ASSERT_TRUE(file.rewrite([](const auto&) {}));
+        file.append({{"n", 1}, {"log", "hello \xff w\xf6rld"}});
+        file.append({{"n", 2}});
+    }
+    std::string warning;
+    EXPECT_EQ(numbers(&warning), "1 2 ");
+    EXPECT_EQ(warning, "");
+}
+
+TEST_F(StateFileTest, AsksForAnotherTryWhenItCannotBeWritten) {
+    std::filesystem::create_directory(path_ + ".new");  // where the new one is written
+    StateFile file(path_);
+    EXPECT_FALSE(file.rewrite([](const auto&) {}));
+    EXPECT_TRUE(file.has_grown());
+    file.append({{"n", 1}});
+    EXPECT_TRUE(file.flush());
+    EXPECT_FALSE(file.flush(true));
+    std::filesystem::remove(path_ + ".new");
+    ASSERT_TRUE(file.rewrite([](const auto& keep) { keep({{"n", 2}}); }));
+    EXPECT_FALSE(file.has_grown());
+    file.append({{"n", 3}});
+    ASSERT_TRUE(file.flush(true));
+    EXPECT_EQ(numbers(), "2 3 ");
+}
+
+// A full disk, by the limit on the size of files.
+class SizeLimit {
+  public:
+    explicit SizeLimit(rlim_t bytes) {
+        ::signal(SIGXFSZ, SIG_IGN);
+        ::getrlimit(RLIMIT_FSIZE, &before_);
+        const rlimit now{bytes, before_.rlim_max};
+        ::setrlimit(RLIMIT_FSIZE, &now);
+    }
+    ~SizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+
+  private:
+    rlimit before_{};
+};
+
+TEST_F(StateFileTest, HasNoHalfLineOfWhatTheDiskDidNotTake) {
+    StateFile file(path_);
+    ASSERT_TRUE(file.rewrite([](const auto& keep) { keep({{"n", 1}}); }));
+    {
+        const SizeLimit limit(std::filesystem::file_size(path_) + 10);
+        file.append({{"n", 2}, {"text", std::string(100, 'x')}});
+        EXPECT_FALSE(file.flush());
+        EXPECT_TRUE(file.has_grown());
+    }
+    file.append({{"n", 3}});
+    ASSERT_TRUE(file.flush());
+    std::string warning;
+    EXPECT_EQ(numbers(&warning), "1 3 ");
+    EXPECT_EQ(warning, "");
 }
 
 TEST_F(StateFileTest, AsksToBeWrittenAnewWhenItHasGrown) {
