@@ -1,6 +1,8 @@
 #include "supervisor/log_sink.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -16,20 +18,38 @@ namespace {
 
 constexpr std::size_t kMaxWaiting = 1024 * 1024;
 
-bool write_all(int descriptor, std::string_view bytes) {
+constexpr int kTurn = 100;        // milliseconds, after which a writer looks whether it is to end
+constexpr int kLastChance = 500;  // milliseconds without a reader, at the end
+
+void write_all(int descriptor, std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-        if (written >= 0) {
-            bytes.remove_prefix(static_cast<std::size_t>(written));
-        } else if (errno == EAGAIN) {
-            // A descriptor shared with somebody who made it so; it is only waited for.
-            pollfd writable{descriptor, POLLOUT, 0};
-            ::poll(&writable, 1, 1000);
-        } else if (errno != EINTR) {
-            return false;
-        }
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return;
+        bytes.remove_prefix(static_cast<std::size_t>(written));
     }
-    return true;
+}
+
+// For a pipe whose reader may have stopped: gives up, and how much was written, when nothing is taken for
+// `patience` milliseconds and `ending` says so.
+std::size_t write_while_taken(int descriptor, std::string_view bytes, int patience,
+                              const std::atomic<bool>& ending) {
+    std::size_t written = 0;
+    while (written < bytes.size()) {
+        pollfd writable{descriptor, POLLOUT, 0};
+        if (::poll(&writable, 1, patience) <= 0) {
+            if (ending) return written;
+            continue;
+        }
+        // A pipe that can be written to takes so much without waiting.
+        const std::size_t piece = std::min<std::size_t>(bytes.size() - written, PIPE_BUF);
+        const ssize_t taken = ::write(descriptor, bytes.data() + written, piece);
+        if (taken >= 0)
+            written += static_cast<std::size_t>(taken);
+        else if (errno != EAGAIN && errno != EINTR)
+            return bytes.size();  // nobody will ever take it
+    }
+    return written;
 }
 
 std::string file_name(std::string_view service) {
@@ -48,11 +68,11 @@ StandardOutputLog::StandardOutputLog(EventLoop& loop, int descriptor)
     : loop_(loop), descriptor_(descriptor) {}
 
 StandardOutputLog::~StandardOutputLog() {
+    ending_ = true;
     worker_.reset();
     // What is left has a last chance, which must not hold up the end.
     const std::string rest = (handed_ ? *handed_ : std::string()) + waiting_;
-    pollfd writable{descriptor_, POLLOUT, 0};
-    if (!rest.empty() && ::poll(&writable, 1, 0) == 1) (void)!::write(descriptor_, rest.data(), rest.size());
+    write_while_taken(descriptor_, rest, kLastChance, ending_);
 }
 
 void StandardOutputLog::write(std::string_view service, const LogLine& line) {
@@ -74,9 +94,8 @@ void StandardOutputLog::flush() {
     handed_ = std::make_shared<std::string>(std::move(waiting_));
     waiting_.clear();
     writing_ = worker_->run(
-        [descriptor = descriptor_, text = handed_] {
-            write_all(descriptor, *text);
-            text->clear();
+        [this, text = handed_] {  // the thread ends before this does
+            text->erase(0, write_while_taken(descriptor_, *text, kTurn, ending_));
         },
         [this] {
             writing_ = false;

@@ -4,6 +4,7 @@
 // has a bound; beyond that, lines are lost, and their number is told when there is room again.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,7 +29,8 @@ class StandardOutputLog final : public LogOutput {
     int descriptor_;
     LogFormatter formatter_;
     std::string waiting_;
-    std::shared_ptr<std::string> handed_;  // to the thread, which empties it when it is written
+    std::shared_ptr<std::string> handed_;  // to the thread, which takes away what it has written
+    std::atomic<bool> ending_ = false;
     std::uint64_t lost_ = 0;
     bool writing_ = false;
     std::unique_ptr<Worker> worker_;

@@ -1,14 +1,18 @@
 """Where pgherd's supervisor is meant to be better than what it replaces: one case for each weakness."""
+import fcntl
 import json
 import os
 import re
 import signal
+import subprocess
+import sys
+import termios
 import time
 
 import pytest
 import yaml
 
-from herdtest import processes
+from herdtest import paths, processes
 from herdtest.waiting import wait_for
 
 FAST = {"period": "100ms", "timeout": "90ms"}
@@ -79,6 +83,47 @@ def test_lines_of_control_bytes_can_be_read_on_the_command_line(daemon):
     daemon.add(services={"a": {"command": "sh -c 'head -c 12000 /dev/zero; echo; echo after; exec sleep 600'"}})
     daemon.act("start", "a")
     assert daemon.run("logs", "-n", "all", check=0).stdout.endswith("[a] after\n")
+
+
+def test_output_and_names_of_any_bytes_do_not_spoil_the_answers(daemon):
+    daemon.add(services={"a": {"command": "printf 'hello \\377 w\\366rld\\n'", "on-success": "ignore"}})
+    assert daemon.act("start", "a")["status"] == "Error"
+    assert "hello \ufffd w\ufffdrld" in daemon.run("tasks", "--last", "start", check=0).stdout
+    with open(os.path.join(os.fsencode(daemon.scratch), b"l\xe4rm"), "w"):
+        pass
+    assert daemon.run("ls", daemon.scratch, check=0).stdout == "l\ufffdrm\n"
+    changes = daemon.get("/v1/changes?select=all").result
+    daemon.kill()
+    daemon.start()
+    assert daemon.get("/v1/changes?select=all").result[:len(changes)] == changes
+
+
+def test_a_state_that_cannot_be_written_or_read_keeps_no_service_from_starting(make):
+    daemon = make(layers={"001-base.yaml": {"services": {"a": {"override": "replace", "command": "sleep 600", "startup": "enabled"}}}})
+    assert daemon.stop() == 0
+    state = os.path.join(daemon.home, ".pgherd.state")
+    os.unlink(state)
+    os.mkdir(state)
+    os.mkdir(state + ".new")
+    daemon.start()
+    daemon.wait_current("a", "active")
+    assert "cannot read state file" in daemon.said("stderr") and "cannot create state file" in daemon.said("stderr")
+
+
+def test_a_reader_of_the_output_that_has_stopped_does_not_hold_up_the_end(make):
+    daemon = make(start=False)
+    daemon.write_layer("001-base.yaml", {"services": {"a": {"override": "replace", "command": "sh -c 'yes; sleep 600'", "startup": "enabled"}}})
+    reads, writes = os.pipe()
+    with subprocess.Popen([paths.PGHERD, "supervisor", "run", "--verbose"], stdout=writes, stderr=subprocess.DEVNULL,
+                          env=daemon.environment) as process:
+        os.close(writes)
+        try:
+            wait_for("a full pipe", lambda: int.from_bytes(fcntl.ioctl(reads, termios.FIONREAD, bytes(4)), sys.byteorder) > 60_000, 10)
+            process.terminate()
+            assert process.wait(8) == 0
+        finally:
+            process.kill()
+            os.close(reads)
 
 
 def test_combining_a_layer_does_not_bake_a_default_threshold_in(daemon):

@@ -1,10 +1,13 @@
 // Lines from a process to those who read them: cut, kept, merged, followed, lost and told so.
 #include <csignal>
+#include <future>
 #include <random>
+#include <thread>
 
 #include <boost/json.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "io_testing.h"
@@ -312,6 +315,32 @@ TEST_F(LogHubTest, WritesTheLastLinesWhenItEnds) {
         EXPECT_NE(piped.find("first\n"), std::string::npos);
         EXPECT_TRUE(piped.ends_with("last\n"));
     }
+}
+
+TEST_F(LogHubTest, EndsAlthoughNobodyReadsItsStandardOutput) {
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    // So that a failure is one, and no test that hangs.
+    std::promise<void> ended;
+    std::thread relief([&, over = ended.get_future()] {
+        std::string buffer(65536, '\0');
+        if (over.wait_for(std::chrono::seconds(5)) == std::future_status::ready) return;
+        while (::read(ends[0], buffer.data(), buffer.size()) > 0) {
+        }
+    });
+    const auto begin = std::chrono::steady_clock::now();
+    {
+        LogHub hub(loop_);
+        hub.add_output(std::make_shared<StandardOutputLog>(loop_, ends[1]));
+        for (int i = 0; i < 10'000; ++i) hub.append("a", fmt::format("{:0100}", i));
+        int size = 0;
+        EXPECT_TRUE(wait_for([&] { return ::ioctl(ends[0], FIONREAD, &size) == 0 && size > 60'000; }));
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(4));
+    ended.set_value();
+    ::close(ends[1]);
+    relief.join();
+    ::close(ends[0]);
 }
 
 TEST_F(LogHubTest, CopiesWholeLinesToADescriptorThatMayBlock) {
