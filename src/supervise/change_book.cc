@@ -64,6 +64,8 @@ ChangeId ChangeBook::add(NewChange input, WallTime now) {
     notice_data_[id] = std::move(input.notice_data);
     changed_.insert(id);
     unfinished_.insert(id);
+    // Clients may make more of them than `prune` is called for.
+    if (changes_.size() - unfinished_.size() > 2 * kMaxReadyChanges) prune(now);
     notify(change, now);
     if (change.tasks.empty()) {
         change.status = WorkStatus::held;  // differs from what refresh makes of it

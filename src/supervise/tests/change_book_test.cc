@@ -148,6 +148,16 @@ TEST(Wire, RefusesDamagedRecords) {
     EXPECT_FALSE(read_notice({{"id", 1}, {"first", "x"}}));
 }
 
+TEST(ChangeBook, StaysSmallHoweverManyChangesClientsMake) {
+    Books books;
+    const ChangeId waiting = books.add({"0"});
+    ChangeId last = 0;
+    for (int i = 0; i < 10'000; ++i) last = books.add({});
+    EXPECT_LE(books.changes.changes().size(), 2002u);
+    EXPECT_TRUE(books.changes.find(waiting)) << "only what is over is forgotten";
+    EXPECT_TRUE(books.changes.find(last - 999));
+}
+
 TEST(NoticeBook, CountsByUserTypeAndKey) {
     NoticeBook book;
     const WallTime now{1'000'000'000s};
