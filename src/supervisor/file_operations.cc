@@ -159,8 +159,10 @@ FileStatus make_with_parents(const std::string& path, unsigned mode,
 
 FileStatus remove_tree(int directory, const std::string& name, const std::string& shown) {
     if (::unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT) return {};
-    if (errno != EISDIR && errno != EPERM) return system_error("unlinkat", shown);
+    const int why = errno;
+    if (why != EISDIR && why != EPERM) return system_error("unlinkat", shown);
     const int opened = ::openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (opened < 0 && (errno == ENOTDIR || errno == ELOOP)) return system_error("unlinkat", shown, why);
     if (opened < 0) return system_error("unlinkat", shown);
     DIR* listing = ::fdopendir(opened);
     if (listing == nullptr) {

@@ -79,9 +79,16 @@ Status prepare_directory(const std::string& path, bool create, const std::string
         fs::create_directories(path + "/layers", error);
         if (error) return fail(fmt::format("cannot create directory {}: {}", path, error.message()));
     }
-    if (!fs::is_directory(path, error))
-        return fail(ErrorCode::not_found,
-                    fmt::format("directory {} does not exist; --create-dirs makes it", path));
+    const fs::file_status there = fs::status(path, error);
+    if (there.type() == fs::file_type::not_found)
+        return fail(
+            ErrorCode::not_found,
+            fmt::format("directory {} does not exist; --create-dirs makes it, and $PEBBLE names another",
+                        path));
+    if (there.type() == fs::file_type::none)
+        return fail(fmt::format("cannot use directory {}: {}", path, error.message()));
+    if (there.type() != fs::file_type::directory)
+        return fail(ErrorCode::invalid, fmt::format("cannot use {}: it is no directory", path));
     if (copy_once.empty()) return {};
     const std::string layers = path + "/layers";
     if (fs::exists(layers, error) && !fs::is_empty(layers, error)) return {};

@@ -41,7 +41,16 @@ constexpr std::string_view kUsage =
     "  --args SVC WORD… ;  replace the default arguments of a service; may be repeated\n"
     "  --identities FILE   who may use the API, as YAML\n"
     "  --run               (enter) start the default services before the command\n\n"
-    "$PEBBLE is the directory (/var/lib/pebble/default), $PEBBLE_SOCKET the socket (.pebble.socket in it).\n";
+    "$PEBBLE is the directory (/var/lib/pebble/default), $PEBBLE_SOCKET the socket (.pebble.socket in "
+    "it).\n\n"
+    "examples:\n"
+    "  PEBBLE=/srv/demo pgherd supervisor run --create-dirs   then: pgherd supervisor add, start, services, "
+    "logs\n"
+    "  pgherd supervisor run --log-dir /var/log/services      the output also in files\n"
+    "  pgherd supervisor enter exec -- id                     one command beside a supervisor of its own\n\n"
+    "exit codes: 0 ended in order, 10 a service's or 11 a check's `shutdown`, 1 it could not run; of enter, "
+    "the\n"
+    "command's.\n";
 
 // One thread does all the work: more than one heap only costs memory, and what is freed goes back early.
 void keep_heap_small() {
@@ -83,6 +92,11 @@ Result<int> run(Options options) {
         exit_code = code;
         loop.stop();
     });
+    // What comes while it starts waits for the loop; PID 1 would never hear of it otherwise.
+    const Signals signals(loop, {SIGTERM, SIGINT, SIGQUIT, SIGHUP}, [&](int number) {
+        notify_manager("STOPPING=1");
+        daemon.shut_down(0, fmt::format("received signal {}", number));
+    });
     // First the socket: of two supervisors in one directory only one may touch the state.
     PGHERD_TRY(const std::unique_ptr<ApiServer> server, ApiServer::listen(daemon));
     PGHERD_CHECK(daemon.prepare());
@@ -91,10 +105,6 @@ Result<int> run(Options options) {
         daemon.logs().add_output(std::make_shared<RotatedLogFiles>(
             loop, LogFileOptions{set.log_directory, set.log_size, set.log_keep}));
     }
-    const Signals signals(loop, {SIGTERM, SIGINT, SIGQUIT, SIGHUP}, [&](int number) {
-        notify_manager("STOPPING=1");
-        daemon.shut_down(0, fmt::format("received signal {}", number));
-    });
     daemon.start();
     std::unique_ptr<Enter> inner;
     if (enter) inner = std::make_unique<Enter>(daemon);
