@@ -29,7 +29,9 @@ class Context {
     }
     void print(std::string_view text);  // standard output
     void note(std::string_view text);   // standard error, a line
-    bool output_failed() const { return output_failed_; }
+    bool output_failed() const { return output_error_ != 0; }
+    // Whoever reads has gone: no error, as in `… | head`.
+    Status output_status() const;
     WallTime now() { return client.loop().clock().wall(); }
 
     Status post(std::string_view path, const Json& body);
@@ -38,7 +40,7 @@ class Context {
     Result<JsonObject> object(std::string_view path, const pebble::Query& query = {});
 
   private:
-    bool output_failed_ = false;
+    int output_error_ = 0;
 };
 
 struct Command {

@@ -77,6 +77,7 @@ Result<int> exec(Context& context, const Arguments& arguments) {
 
     pebble::Exec exec(context.client);
     bool hung_up = false;
+    bool nobody_reads = false;  // `exec … | head`
     Signals signals(context.client.loop(),
                     {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH}, [&](int number) {
                         if (number == SIGWINCH) {
@@ -95,11 +96,13 @@ Result<int> exec(Context& context, const Arguments& arguments) {
     auto code = exec.run({std::move(body), STDIN_FILENO, separate_error,
                           [&](pebble::OutputStream stream, std::string_view bytes) {
                               const bool is_error = stream == pebble::OutputStream::standard_error;
-                              if (!write_all(is_error ? STDERR_FILENO : STDOUT_FILENO, bytes))
-                                  context.client.interrupt();
+                              if (write_all(is_error ? STDERR_FILENO : STDOUT_FILENO, bytes)) return;
+                              nobody_reads = true;
+                              context.client.interrupt();
                           }});
     raw.reset();
     if (hung_up) return 0;
+    if (nobody_reads) return 1;
     return code;
 }
 

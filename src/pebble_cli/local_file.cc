@@ -23,7 +23,7 @@ std::string reason(int error) {
 Result<LocalFile> open(const std::string& path, int flags) {
     const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
     if (descriptor < 0) return fail(ErrorCode::invalid, fmt::format("open {}: {}", path, reason(errno)));
-    return LocalFile(descriptor);
+    return LocalFile(descriptor, path);
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ Result<std::string> LocalFile::read_some() {
     ssize_t got = 0;
     do got = ::read(descriptor_, piece.data(), piece.size());
     while (got < 0 && errno == EINTR);
-    if (got < 0) return fail("cannot read: " + reason(errno));
+    if (got < 0) return fail(ErrorCode::invalid, fmt::format("read {}: {}", path_, reason(errno)));
     piece.resize(static_cast<std::size_t>(got));
     return piece;
 }
@@ -59,7 +59,9 @@ Result<std::string> LocalFile::read_all() {
 }
 
 Status LocalFile::write(std::string_view bytes) {
-    return write_all(descriptor_, bytes);
+    const Status written = write_all(descriptor_, bytes);
+    if (!written) return fail(fmt::format("write {}: {}", path_, written.error().message));
+    return {};
 }
 
 std::string LocalFile::permissions() const {
@@ -78,7 +80,7 @@ Status write_all(int descriptor, std::string_view bytes) {
             pollfd wait{descriptor, POLLOUT, 0};
             ::poll(&wait, 1, -1);
         } else if (errno != EINTR) {
-            return fail("cannot write: " + reason(errno));
+            return fail(reason(errno));
         }
     }
     return {};

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 
@@ -14,9 +15,10 @@ class LocalFile {
   public:
     static Result<LocalFile> open_to_read(const std::string& path);
     static Result<LocalFile> open_to_write(const std::string& path);  // made, or emptied
-    explicit LocalFile(int descriptor) : descriptor_(descriptor) {}
+    LocalFile(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
     ~LocalFile();
-    LocalFile(LocalFile&& other) noexcept : descriptor_(other.descriptor_) { other.descriptor_ = -1; }
+    LocalFile(LocalFile&& other) noexcept
+        : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
     LocalFile& operator=(LocalFile&&) = delete;
 
     Result<std::string> read_some();  // empty at the end
@@ -26,6 +28,7 @@ class LocalFile {
 
   private:
     int descriptor_;
+    std::string path_;
 };
 
 // All of `bytes` to a descriptor, waiting as long as it takes.

@@ -5,9 +5,6 @@
 #include <exception>
 #include <string>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "pebble_cli/command.h"
 
 namespace pgherd::pebble_cli {
@@ -23,12 +20,6 @@ std::string environment(const char* name, std::string otherwise) {
 std::string socket_path() {
     const std::string directory = environment("PEBBLE", "/var/lib/pebble/default");
     return environment("PEBBLE_SOCKET", directory + "/.pebble.socket");
-}
-
-// What was closed would be taken by the first descriptor that is opened, and then be read as input.
-void open_standard_streams() {
-    for (int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-        if (::fcntl(descriptor, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
 }
 
 // Only what the command line itself refuses; the API's words are passed on as they are.
@@ -71,13 +62,18 @@ Result<int> run(Context& context, const std::vector<std::string>& words) {
 
 int pebble_cli_main(int argc, char** argv) {
     try {
-        open_standard_streams();
         EventLoop loop;
         pebble::Client client(loop, {.socket = socket_path()});
         Context context(client, argv[0], kVersion);
-        const auto code = run(context, std::vector<std::string>(argv + 1, argv + argc));
+        auto code = run(context, std::vector<std::string>(argv + 1, argv + argc));
+        if (const Status printed = context.output_status(); code && !printed)
+            code = std::unexpected(printed.error());
         if (code) return *code;
         context.note("error: " + code.error().message);
+        if (code.error().code == ErrorCode::unavailable)
+            context.note(fmt::format(
+                "Is the supervisor running? Its socket is {}; $PEBBLE or $PEBBLE_SOCKET name another.",
+                client.socket()));
     } catch (const std::exception& error) {
         fmt::print(stderr, "error: {}\n", error.what());  // from Asio or the JSON library
     }

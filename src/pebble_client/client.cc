@@ -4,6 +4,7 @@
 
 #include "codec/json.h"
 #include "http/url.h"
+#include "supervise/utf8.h"
 
 namespace pgherd::pebble {
 namespace {
@@ -67,9 +68,12 @@ Result<Answer> Client::get(std::string_view path, const Query& query) {
 }
 
 Result<Answer> Client::post(std::string_view path, const Json& body) {
+    std::string text = to_text(body);
+    if (!supervise::is_utf8(text))
+        return fail(ErrorCode::invalid, "cannot send the request: it has bytes that are no UTF-8");
     auto response = ask(
         [&](auto done) {
-            http_.request("POST", url(path), {{"Content-Type", "application/json"}}, to_text(body),
+            http_.request("POST", url(path), {{"Content-Type", "application/json"}}, std::move(text),
                           in(options_.deadline), std::move(done));
         },
         options_.deadline);

@@ -39,13 +39,15 @@ Status push_file(Client& client, JsonObject file, HttpBodySource content) {
     std::string head = multipart_part(boundary, {"request", "", "application/json"}, true) +
                        to_text(request) +
                        multipart_part(boundary, {"files", path, "application/octet-stream"}, false);
+    std::optional<Error> unread;  // what is wrong here is not the server's fault
     enum class Next { head, content, tail, nothing };
     const auto source = [&, next = Next::head]() mutable -> Result<std::string> {
         switch (next) {
             case Next::head: next = Next::content; return std::move(head);
             case Next::content: {
-                PGHERD_TRY(std::string piece, content());
-                if (!piece.empty()) return piece;
+                Result<std::string> piece = content();
+                if (!piece) unread = piece.error();
+                if (!piece || !piece->empty()) return piece;
                 [[fallthrough]];
             }
             case Next::tail: next = Next::nothing; return multipart_end(boundary, false);
@@ -53,12 +55,12 @@ Status push_file(Client& client, JsonObject file, HttpBodySource content) {
         }
         return std::string();
     };
-    PGHERD_TRY(
-        const Answer answer,
-        client.upload("/v1/files",
-                      {{"Content-Type", fmt::format("multipart/form-data; boundary=\"{}\"", boundary)}},
-                      source));
-    return path_result(answer.result);
+    const Result<Answer> answer = client.upload(
+        "/v1/files", {{"Content-Type", fmt::format("multipart/form-data; boundary=\"{}\"", boundary)}},
+        source);
+    if (unread) return std::unexpected(*unread);
+    if (!answer) return std::unexpected(answer.error());
+    return path_result(answer->result);
 }
 
 namespace {

@@ -534,6 +534,25 @@ def test_a_reading_command_waits_for_its_supervisor_a_few_seconds(make):
     process.stderr.close()
 
 
+def test_output_that_cannot_be_written_is_an_error(daemon):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([paths.PGHERD, "supervisor", "plan"], env=daemon.environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (1, "error: cannot write to standard output: No space left on device\n")
+
+
+@pytest.mark.parametrize("words", [("add", "label", "DIR"), ("push", "DIR", "/nonexistent/x"), ("add-identities", "--from", "DIR")])
+def test_a_local_file_that_cannot_be_read_is_named(daemon, words):
+    done = daemon.run(*[daemon.scratch if word == "DIR" else word for word in words], check=1)
+    assert done.stderr == f"error: read {daemon.scratch}: is a directory\n"
+
+
+def test_a_layer_that_is_no_text_is_refused(daemon):
+    path = daemon.path("layer.yaml")
+    with open(path, "wb") as file:
+        file.write(b"services: {a: {override: replace, command: 'echo \xff'}}")
+    assert daemon.run("add", "label", path, check=1).stderr == f"error: cannot use {path} as a layer: it is no UTF-8 text\n"
+
+
 def test_without_a_supervisor_the_socket_is_named(make):
     daemon = make(start=False)
     begin = time.monotonic()
