@@ -45,6 +45,22 @@ Value one_of(const std::map<std::string, Value>& values, const std::string& opti
     throw CLI::ValidationError(option, fmt::format("\"{}\" is none of {}", word, join(names, ", ")));
 }
 
+// What was wrong and where to look; the library's own words do not name a verb that there is not.
+std::string mistake(const CLI::App& app, const CLI::ParseError& error) {
+    const auto chosen = app.get_subcommands();
+    const std::vector<std::string> left = app.remaining(true);
+    std::string what = error.what();
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && chosen.empty() &&
+        left.empty())
+        what = "no verb is given";
+    else if (!left.empty())
+        what = left.front().starts_with('-') ? fmt::format("there is no option \"{}\"", left.front())
+               : chosen.empty()              ? fmt::format("there is no verb \"{}\"", left.front())
+                                             : fmt::format("\"{}\" is one word too many", left.front());
+    return fmt::format("pgherd ctl: {}; see `pgherd ctl {}--help`", what,
+                       chosen.empty() ? "" : chosen.front()->get_name() + " ");
+}
+
 }  // namespace
 
 std::string_view to_string(RoleFilter role) {
@@ -90,7 +106,7 @@ void VerbLine::format(const std::string& names, Format& into) {
 void VerbLine::watch(double& seconds) {
     app_->add_option("-w,--watch", seconds, "Again every so many seconds")
         ->type_name("SECONDS")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Validator(CLI::PositiveNumber).description(""));
     app_->add_flag_callback("-W", [&seconds] { seconds = kWatchEvery; }, "Again every 2 seconds");
 }
 
@@ -104,13 +120,19 @@ CommandLine::CommandLine()
     app_->footer(kFooter);
     app_->require_subcommand(1);
     app_->fallthrough();
-    app_->add_option("--dir", location_.dir, "Directory of `pgherd up`")->type_name("DIR");
+    // An empty one is a variable that is not set, and must not find the default cluster.
+    const auto not_empty = [](const std::string& value) {
+        return std::string(value.empty() ? "it must not be empty" : "");
+    };
+    app_->add_option("--dir", location_.dir, "Directory of `pgherd up`")->type_name("DIR")->check(not_empty);
     app_->add_option("-c,--config,--config-file", location_.config,
                      "An agent's or patronictl's configuration")
-        ->type_name("FILE");
+        ->type_name("FILE")
+        ->check(not_empty);
     app_->add_option("--store,--dcs-url,--dcs", location_.store,
                      "etcd://host:port[,host:port][/namespace] or sqlite:/path")
-        ->type_name("URL");
+        ->type_name("URL")
+        ->check(not_empty);
     app_->add_option("--scope", location_.scope, "Name of the cluster, if the store holds several")
         ->type_name("NAME");
     app_->add_flag("-k,--insecure", location_.insecure, "Do not verify the members' certificates");
@@ -141,7 +163,9 @@ std::optional<int> CommandLine::parse(std::vector<std::string> words) {
     try {
         app_->parse(words);
     } catch (const CLI::ParseError& error) {
-        return app_->exit(error) == 0 ? 0 : kUsage;
+        if (error.get_exit_code() == 0) return app_->exit(error);  // --help
+        fmt::print(stderr, "{}\n", mistake(*app_, error));
+        return kUsage;
     }
     return std::nullopt;
 }

@@ -21,11 +21,12 @@ int ctl_main(std::span<const std::string> args) {
     CommandLine line;
     if (auto over = line.parse({args.begin(), args.end()})) return *over;
     ProcessTerminal terminal;
-    if (!line.shell().empty()) {
+    Status done;
+    if (line.shell().empty())
+        done = run(line, terminal);
+    else
         terminal.print(completion_script(line.app(), line.shell()));
-        return 0;
-    }
-    auto done = run(line, terminal);
+    if (done) done = terminal.print_status();
     if (done) return 0;
     terminal.complain("Error: " + done.error().message);
     return exit_code(done.error().code);

@@ -1,24 +1,21 @@
 #include "ctl/location.h"
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "codec/json.h"
+#include "ctl/read_file.h"
 
 namespace pgherd::ctl {
 namespace {
 
-Result<std::string> read_file(const std::filesystem::path& path) {
-    std::ifstream file(path);
-    std::ostringstream text;
-    if (std::filesystem::is_directory(path) || !file || !(text << file.rdbuf()))
-        return fail(ErrorCode::not_found, fmt::format("cannot read {}", path.string()));
-    return text.str();
+// What may not be looked at is not there.
+bool is_there(const std::filesystem::path& path) {
+    std::error_code ignored;
+    return std::filesystem::exists(path, ignored);
 }
 
 std::string variable(const Environment& environment, const std::string& name) {
@@ -43,7 +40,7 @@ std::string text_of(const JsonObject* document, std::string_view key) {
 // What `pgherd up` wrote into its directory.
 Result<Location> from_directory(const std::filesystem::path& dir) {
     auto path = dir / "cluster.json";
-    auto text = read_file(path);
+    auto text = read_file(path, ErrorCode::not_found);
     if (!text)
         return fail(ErrorCode::not_found,
                     fmt::format("no cluster in {}: {}; name one with --dir, -c or --store, or start one with "
@@ -75,7 +72,7 @@ Result<Location> from_directory(const std::filesystem::path& dir) {
     const JsonObject* rest = section(*document, "rest");
     location.rest.username = text_of(rest, "username");
     if (auto file = text_of(rest, "password_file"); !file.empty()) {
-        PGHERD_TRY(auto password, read_file(dir / file));
+        PGHERD_TRY(auto password, read_file(dir / file, ErrorCode::not_found));
         location.rest.password = trim(password);
     }
     return location;
@@ -100,7 +97,7 @@ std::string completed(const Json& document) {
 }
 
 Result<Location> from_config(const std::string& path, const Environment& environment) {
-    auto text = read_file(path);
+    auto text = read_file(path, ErrorCode::not_found);
     if (!text) return std::unexpected(text.error());
     auto config = parse_agent_config(*text, path, environment);
     if (!config) {
@@ -132,7 +129,7 @@ Result<Location> choose(const LocationOptions& options, const Environment& envir
     auto of_user = std::filesystem::path(variable(environment, "HOME")) / ".pgherd" / "default";
     // Where root's `pgherd up` keeps its cluster: PostgreSQL's user cannot enter root's home.
     std::filesystem::path of_root = "/var/lib/pgherd/default";
-    bool use_root = ::geteuid() == 0 && !std::filesystem::exists(of_user) && std::filesystem::exists(of_root);
+    bool use_root = ::geteuid() == 0 && !is_there(of_user) && is_there(of_root);
     return from_directory(use_root ? of_root : of_user);
 }
 

@@ -1,9 +1,11 @@
 #include "ctl/remote.h"
 
-#include <filesystem>
+#include <cerrno>
+#include <cstring>
 #include <set>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "codec/records.h"
@@ -37,9 +39,12 @@ Result<std::unique_ptr<Store>> open_store(EventLoop& loop, const StoreConfig& co
     switch (config.kind) {
         case StoreKind::sqlite:
             // Opening would create it.
-            if (!std::filesystem::exists(config.path))
-                return fail(ErrorCode::not_found,
-                            fmt::format("no cluster: the store {} does not exist", config.path));
+            if (::access(config.path.c_str(), F_OK) != 0)
+                return fail(
+                    ErrorCode::not_found,
+                    errno == ENOENT
+                        ? fmt::format("no cluster: the store {} does not exist", config.path)
+                        : fmt::format("cannot open the store {}: {}", config.path, std::strerror(errno)));
             return open_sqlite_store(loop, config.path);
         case StoreKind::etcd: return open_etcd_store(loop, config, prefix);
         case StoreKind::kubernetes: return open_kube_store(loop, config.kubernetes, scope, MemberName());

@@ -17,6 +17,8 @@ class Terminal {
     // One line. `hidden`: not shown while it is typed.
     virtual std::string read_line(std::string_view prompt, bool hidden) = 0;
     virtual void clear() = 0;  // the screen, where there is one
+    // Nothing that is printed arrives any more: `list --watch 1 | head`.
+    virtual bool output_closed() const { return false; }
 };
 
 // The process's own.
@@ -27,6 +29,12 @@ class ProcessTerminal final : public Terminal {
     bool interactive() const override;
     std::string read_line(std::string_view prompt, bool hidden) override;
     void clear() override;
+    bool output_closed() const override { return print_error_ != 0; }
+    // Whether all that was printed could be written; a reader that has gone, as in `… | head`, is no error.
+    Status print_status() const;
+
+  private:
+    int print_error_ = 0;
 };
 
 // Asks for a value; an empty answer is `fallback`. An error when nobody can answer: a script shall not hang.

@@ -1,7 +1,7 @@
 // edit-config: changes the dynamic configuration, by assignments, from a file or in an editor.
+#include <cerrno>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include <cstring>
 #include <iostream>
 #include <sstream>
 
@@ -13,6 +13,7 @@
 #include "codec/dynamic_config.h"
 #include "codec/json.h"
 #include "ctl/config_edit.h"
+#include "ctl/read_file.h"
 #include "ctl/verb.h"
 
 namespace pgherd::ctl {
@@ -41,31 +42,45 @@ Result<JsonObject> parse_document(const std::string& text, const std::string& so
 }
 
 Result<JsonObject> read_document(const std::string& path) {
-    std::ostringstream text;
     if (path == "-") {
+        std::ostringstream text;
         text << std::cin.rdbuf();
         return parse_document(text.str(), "standard input");
     }
-    std::ifstream file(path);
-    if (!file || !(text << file.rdbuf())) return fail(ErrorCode::invalid, "cannot read " + path);
-    return parse_document(text.str(), path);
+    PGHERD_TRY(const std::string text, read_file(path, ErrorCode::invalid));
+    return parse_document(text, path);
 }
 
 class TemporaryFile {
   public:
     explicit TemporaryFile(const std::string& text)
-        : path_((std::filesystem::temp_directory_path() / "pgherd-config-XXXXXX.yaml").string()) {
-        int descriptor = ::mkstemps(path_.data(), 5);
-        if (descriptor >= 0) ::close(descriptor);
-        std::ofstream(path_) << text;
+        : path_(directory() + "/pgherd-config-XXXXXX.yaml"), descriptor_(::mkstemps(path_.data(), 5)) {
+        written_ = descriptor_ >= 0 && ::write(descriptor_, text.data(), text.size()) == ssize_t(text.size());
+        if (!written_) why_ = std::strerror(errno);
     }
-    ~TemporaryFile() { ::unlink(path_.c_str()); }
+    ~TemporaryFile() {
+        if (descriptor_ < 0) return;
+        ::close(descriptor_);
+        ::unlink(path_.c_str());
+    }
     TemporaryFile(const TemporaryFile&) = delete;
     TemporaryFile& operator=(const TemporaryFile&) = delete;
     const std::string& path() const { return path_; }
+    Status written() const {
+        if (written_) return {};
+        return fail(
+            fmt::format("cannot write {} for the editor: {}; TMPDIR names another directory", path_, why_));
+    }
 
   private:
+    static std::string directory() {
+        const char* wanted = std::getenv("TMPDIR");
+        return wanted && *wanted ? wanted : "/tmp";
+    }
     std::string path_;
+    int descriptor_;
+    bool written_ = false;
+    std::string why_;
 };
 
 Result<JsonObject> edit(Context& context, const std::string& before) {
@@ -76,6 +91,7 @@ Result<JsonObject> edit(Context& context, const std::string& before) {
     const char* wanted = std::getenv("EDITOR");
     std::string editor = wanted && *wanted ? wanted : "vi";
     TemporaryFile file(before);
+    PGHERD_CHECK(file.written());
     // EDITOR may hold arguments, so a shell reads it.
     int status = std::system(fmt::format("{} {}", editor, file.path()).c_str());
     if (status != 0)

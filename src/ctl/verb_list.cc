@@ -19,7 +19,7 @@ Status show(Context& context, const ListOptions& list) {
 
 Status list(Context& context, const Options& options) {
     if (options.watch <= 0) return show(context, options.list);
-    for (;;) {
+    while (!context.terminal.output_closed()) {
         context.terminal.clear();
         // A watcher outlives the trouble that it watches.
         if (auto shown = show(context, options.list); !shown)
@@ -27,6 +27,7 @@ Status list(Context& context, const Options& options) {
         context.remote.sleep(
             std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.watch)));
     }
+    return {};
 }
 
 }  // namespace

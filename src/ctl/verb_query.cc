@@ -1,11 +1,8 @@
 // query: SQL on one member.
-#include <fstream>
-#include <iostream>
-#include <sstream>
-
 #include <libpq-fe.h>
 
 #include "base/text.h"
+#include "ctl/read_file.h"
 #include "ctl/verb.h"
 
 namespace pgherd::ctl {
@@ -36,10 +33,7 @@ Result<std::string> statement(const Options& options) {
     if (options.command.empty() == options.file.empty())
         return fail(ErrorCode::invalid, "say what to run with either --command or --file");
     if (!options.command.empty()) return options.command;
-    std::ostringstream text;
-    std::ifstream file(options.file);
-    if (!file || !(text << file.rdbuf())) return fail(ErrorCode::invalid, "cannot read " + options.file);
-    return text.str();
+    return read_file(options.file, ErrorCode::invalid);
 }
 
 Result<Connection> connect_to(const Member& member, const Options& options) {
@@ -114,12 +108,13 @@ Status query(Context& context, Options options) {
         PGHERD_TRY(options.password, ask_secret(context.terminal, "Password"));
     }
     if (options.watch <= 0) return run_once(context, options, sql);
-    for (;;) {
+    while (!context.terminal.output_closed()) {
         if (auto done = run_once(context, options, sql); !done)
             context.terminal.complain(done.error().message);
         context.remote.sleep(
             std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.watch)));
     }
+    return {};
 }
 
 }  // namespace

@@ -70,10 +70,20 @@ TEST_F(Ctl, ChangesTheConfiguration) {
     EXPECT_EQ(output, "ttl: 20\n");
 }
 
+TEST_F(Ctl, SurvivesPathsThatCannotBeLookedAt) {
+    const std::string path = "/tmp/" + std::string(300, 'x');  // longer than a name may be
+    EXPECT_EQ(run({"list", "--dir", path}), 3);
+    EXPECT_EQ(run({"list", "-c", path}), 3);
+    EXPECT_EQ(run({"list", "--store", "sqlite:" + path}), 3);
+    EXPECT_EQ(run({"edit-config", "--dir", dir.string(), "--apply", path}), 2);
+}
+
 TEST_F(Ctl, TellsByItsExitCodeWhatWentWrong) {
     EXPECT_EQ(run({}), 2);
     EXPECT_EQ(run({"--help"}), 0);
     EXPECT_EQ(run({"no-such-verb"}), 2);
+    EXPECT_EQ(run({"list", "--dir", ""}), 2);
+    EXPECT_EQ(run({"list", "--dir="}), 2);
     EXPECT_EQ(run({"list", "--format", "xml", "--dir", dir.string()}), 2);
     EXPECT_EQ(run({"list", "--dir", "/nonexistent"}), 3);
     EXPECT_EQ(run({"list", "--dir", dir.string(), "other"}), 3);
