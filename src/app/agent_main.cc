@@ -47,11 +47,15 @@ int agent_main(const std::vector<std::string>& args) {
     try {
         cli.parse(reversed);
     } catch (const CLI::ParseError& error) {
-        return cli.exit(error) == 0 ? 0 : 2;
+        if (error.get_exit_code() == 0) return cli.exit(error);
+        fmt::print(stderr, "pgherd agent: {}; see `pgherd agent --help`\n", error.what());
+        return 2;
     }
     auto config = load_agent_config(path, current_environment());
     if (!config) {
-        fmt::print(stderr, "pgherd agent: {}\n", config.error().message);
+        const bool named = !path.empty() || std::getenv("PATRONI_CONFIGURATION") != nullptr;
+        fmt::print(stderr, "pgherd agent: {}{}\n", config.error().message,
+                   named ? "" : "; no configuration file was given, see `pgherd agent --help`");
         return 1;
     }
     if (validate) {

@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <span>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "agent/state.h"
 #include "container/container.h"
@@ -36,8 +38,11 @@ int print_help(const std::vector<std::string>&);
 
 // Pebble's command line; `program` is what it calls itself in its texts.
 int pebble(std::string program, std::vector<std::string> words) {
-    if (!words.empty() && (words[0] == "run" || words[0] == "enter"))
-        return supervisor::supervisor_main(words, kVersion);
+    const bool help = words.size() == 2 && words[0] == "help";
+    const std::string& command = words.empty() ? program : words[help ? 1 : 0];
+    if (command == "run" || command == "enter")
+        return supervisor::supervisor_main(help ? std::vector{command, std::string("--help")} : words,
+                                           kVersion);
     std::vector<char*> argv{program.data()};
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
@@ -59,11 +64,27 @@ constexpr std::array kCommands{
     Command{"writes", "write all the time and report what was acknowledged and what was lost",
             [](const std::vector<std::string>& args) { return writes_main(args); }},
     Command{"version", "print the version", print_version},
-    Command{"help", "print this text", print_help},
+    Command{"help", "print this text, or a command's", print_help},
     Command{"brain", "", brain_main},
 };
 
-int print_help(const std::vector<std::string>&) {
+const Command* find(std::string_view name) {
+    for (const Command& command : kCommands)
+        if (command.name == name) return &command;
+    return nullptr;
+}
+
+int no_such_command(std::string_view name) {
+    fmt::print(stderr, "pgherd: there is no command \"{}\"; `pgherd help` lists them\n", name);
+    return 2;
+}
+
+int print_help(const std::vector<std::string>& args) {
+    if (!args.empty() && args[0] != "help" && args[0] != "version") {
+        const Command* command = find(args[0]);
+        const bool shown = command && !command->summary.empty();
+        return shown ? command->run({"--help"}) : no_such_command(args[0]);
+    }
     fmt::print(
         "pgherd runs PostgreSQL as a herd: one primary, standbys that follow it, and a new primary when it "
         "dies.\n\n"
@@ -80,15 +101,17 @@ int print_help(const std::vector<std::string>&) {
     return 0;
 }
 
-const Command* find(std::string_view name) {
-    for (const Command& command : kCommands)
-        if (command.name == name) return &command;
-    return nullptr;
+// What was closed would be taken by the first file or socket that is opened, and then be written to as
+// output.
+void open_standard_streams() {
+    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(descriptor, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
 }
 
 }  // namespace
 
 int run(const std::vector<std::string>& args) {
+    open_standard_streams();
     std::signal(SIGPIPE, SIG_IGN);
     std::vector<std::string> rest(args.begin() + (args.empty() ? 0 : 1), args.end());
     if (!args.empty() && std::filesystem::path(args[0]).filename() == "patronictl") return ctl_main(rest);
@@ -102,11 +125,7 @@ int run(const std::vector<std::string>& args) {
     if (name == "--help" || name == "-h") name = "help";
     if (name == "--version" || name == "-V") name = "version";
     const Command* command = find(name);
-    if (!command) {
-        fmt::print(stderr, "pgherd: there is no command \"{}\"; `pgherd help` lists them\n", name);
-        return 2;
-    }
-    return command->run(rest);
+    return command ? command->run(rest) : no_such_command(name);
 }
 
 }  // namespace pgherd::app

@@ -17,12 +17,15 @@
 #include "app/app.h"
 #include "base/start_code.h"
 #include "codec/agent_config.h"
+#include "codec/json.h"
+#include "codec/peer.h"
 #include "codec/records.h"
 #include "eventloop/file_events.h"
 #include "eventloop/log.h"
 #include "eventloop/loop.h"
 #include "eventloop/signals.h"
 #include "guard/client.h"
+#include "http/client.h"
 #include "http/peer_client.h"
 #include "http/server.h"
 #include "postgres/local_postgres.h"
@@ -61,6 +64,17 @@ Result<std::unique_ptr<Store>> open_store(EventLoop& loop, const AgentConfig& co
     return fail(ErrorCode::invalid, "no store is configured");
 }
 
+// Whether the status of a member is of the one that `config` describes; old versions do not tell their name.
+bool may_be_from(const AgentConfig& config, std::string_view status) {
+    const auto object = parse_json_object(status);
+    const Json* patroni = object ? object->if_contains("patroni") : nullptr;
+    if (patroni == nullptr || !patroni->is_object()) return true;
+    const Json* name = patroni->get_object().if_contains("name");
+    const Json* scope = patroni->get_object().if_contains("scope");
+    return (name == nullptr || *name == Json(config.name.text())) &&
+           (scope == nullptr || *scope == Json(config.scope));
+}
+
 class Brain {
   public:
     Brain(AgentConfig config, std::string path, LogLevel level)
@@ -76,6 +90,7 @@ class Brain {
     bool postgres_runs();
     Status check_store();
     Status check_name(const Snapshot& snapshot);
+    bool our_name_answers(const std::string& url);
     void watch_password_files();
     void look_at_passwords();
     void on_signal(int number);
@@ -167,15 +182,26 @@ Status Brain::check_name(const Snapshot& snapshot) {
     if (record == snapshot.records.end()) return {};
     auto member = parse_member(config_.name, record->second.value);
     if (!member || member->api_url.empty()) return {};
-    std::optional<bool> alive;
-    peers_.ask(member->api_url, loop_.clock().now() + 2s,
-               [&](Result<PeerStatus> result) { alive = result.has_value(); });
-    loop_.run_until([&] { return alive.has_value(); }, 3s);
-    if (!alive.value_or(false)) return {};
+    if (!our_name_answers(member->api_url)) return {};
     return fail(
         ErrorCode::conflict,
         fmt::format("a member named \"{}\" is running already and answers at {}; give this one another name",
                     config_.name.text(), member->api_url));
+}
+
+// Addresses are given out again: the one that an earlier agent of our name had may be another member's by
+// now.
+bool Brain::our_name_answers(const std::string& url) {
+    HttpClientOptions options;
+    options.tls = config_.ctl.tls;
+    options.tls.verify = config_.ctl.tls.verify && !config_.ctl.insecure;
+    HttpClient client(loop_, options);
+    std::optional<bool> ours;
+    client.request("GET", url, {}, {}, loop_.clock().now() + 2s, [&](Result<HttpClientResponse> answer) {
+        ours = answer && parse_peer_status(answer->body) && may_be_from(config_, answer->body);
+    });
+    loop_.run_until([&] { return ours.has_value(); }, 3s);
+    return ours.value_or(false);
 }
 
 // A mounted Secret changes by a link in its directory that is replaced.
