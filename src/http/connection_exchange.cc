@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "http/chunked.h"
 #include "http/server_web_socket.h"
 #include "http/url.h"
 
@@ -80,13 +81,14 @@ ConnectionExchange::ConnectionExchange(std::shared_ptr<ServerConnection> connect
 }
 
 asio::awaitable<error_code> ConnectionExchange::read_head() {
-    bool need_more = connection_->input().size() == 0;
+    bool fill = connection_->input().size() == 0;
     while (!parser_.is_header_done()) {
-        if (need_more && !co_await connection_->fill(kHeadSize)) co_return asio::error::eof;
+        if (fill && !co_await connection_->fill(kHeadSize)) co_return asio::error::eof;
         error_code error;
         connection_->input().consume(parser_.put(connection_->input().data(), error));
         if (error && error != http::error::need_more && error != http::error::need_buffer) co_return error;
-        need_more = true;
+        fill = true;
+        need_more_ = error == http::error::need_more;  // the parser has looked at the body, too
     }
     keep_alive_ = parser_.keep_alive();
     co_return error_code{};
@@ -182,16 +184,17 @@ asio::awaitable<Result<std::string_view>> ConnectionExchange::read_piece() {
     auto& body = parser_.get().body();
     body.data = piece_.data();
     body.size = piece_.size();
-    bool need_more = connection_->input().size() == 0;
+    need_more_ = need_more_ || connection_->input().size() == 0;
     while (!parser_.is_done() && body.size == piece_.size()) {
-        if (need_more && !co_await connection_->fill(kPieceSize)) co_return broken(asio::error::eof);
+        if (need_more_ && !co_await connection_->fill(kPieceSize)) co_return broken(asio::error::eof);
+        if (need_more_ && !is_worth_parsing(parser_, connection_->input().size())) continue;
         error_code error;
         connection_->input().consume(parser_.put(connection_->input().data(), error));
         if (error && error != http::error::need_more && error != http::error::need_buffer)
             co_return broken(error);
-        need_more = error == http::error::need_more || connection_->input().size() == 0;
+        need_more_ = error == http::error::need_more || connection_->input().size() == 0;
         // The line before a chunk, or what follows the last one: the parser would take any length.
-        if (need_more && connection_->input().size() > connection_->setting().max_header)
+        if (need_more_ && connection_->input().size() > connection_->setting().max_header)
             co_return broken(http::error::header_limit);
     }
     co_return std::string_view(piece_).substr(0, piece_.size() - body.size);

@@ -66,6 +66,7 @@ class ConnectionExchange final : public ServerExchange,
     std::string method_;
     error_code read_error_;
     Answer answer_ = Answer::none;
+    bool need_more_ = false;  // of the body: the parser can do nothing with what there is
     bool keep_alive_ = false;
     bool in_chunks_ = false;
     bool without_body_ = false;

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 
 #include "base/text.h"
+#include "http/chunked.h"
 #include "http/resolve.h"
 
 namespace pgherd {
@@ -278,12 +279,14 @@ asio::awaitable<Result<HttpClientResponse>> Exchange::receive() {
 }
 
 asio::awaitable<Status> Exchange::receive_into(Parser& parser) {
+    bool need_more = false;
     while (!parser.is_done()) {
         const Transferred got = co_await transport_->read_some(input_.prepare(kReadSize));
         if (abandoned_) co_return fail(ErrorCode::cancelled, "cancelled", Certainty::maybe_done);
         input_.commit(got.bytes);
         received_any_ = received_any_ || got.bytes > 0;
         error_code error = got.error;
+        if (!error && need_more && !is_worth_parsing(parser, input_.size())) continue;
         if (!error) {
             input_.consume(parser.put(input_.data(), error));
         } else if (error == asio::error::eof && received_any_) {
@@ -291,8 +294,8 @@ asio::awaitable<Status> Exchange::receive_into(Parser& parser) {
         } else {
             co_return failure({ErrorCode::unavailable, in_words(error)});
         }
-        if (error && error != http::error::need_more)
-            co_return failure({ErrorCode::unavailable, error.message()});
+        need_more = error == http::error::need_more;
+        if (error && !need_more) co_return failure({ErrorCode::unavailable, error.message()});
         // What is not understood yet is a head, or the line before a chunk; the parser bounds only the first.
         if (input_.size() > kMaxHead)
             co_return failure({ErrorCode::unavailable, "the answer has an endless line"});

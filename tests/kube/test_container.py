@@ -71,13 +71,12 @@ def test_pebbles_and_patronis_commands_work_in_it(kubectl):
 
 POOLER = """
 [databases]
-* = host=/run/postgresql
+* = host=/run/postgresql user=admin
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = 6432
 unix_socket_dir =
 auth_type = any
-admin_users = admin
 ignore_startup_parameters = extra_float_digits
 """
 
@@ -85,7 +84,7 @@ ignore_startup_parameters = extra_float_digits
 def test_the_pooler_and_the_exporters_that_it_brings_work_in_it(kube, kubectl):
     """Started by hand, as its unprivileged user: nothing in pgherd starts them yet."""
     kubectl("exec", "--stdin", "single", "--", "sh", "-c", "cat > /tmp/pgbouncer.ini", input=POOLER)
-    kubectl("exec", "single", "--", "pgbouncer", "--daemon", "/tmp/pgbouncer.ini")
+    kubectl("exec", "single", "--", "sh", "-c", "pgbouncer /tmp/pgbouncer.ini >/tmp/pgbouncer.log 2>&1 &")
     assert psql(kubectl, "host=127.0.0.1 port=6432 user=admin dbname=postgres", "select current_user") == "admin"
     assert kubectl("exec", "single", "--", "pgbackrest", "version").startswith("pgBackRest ")
     address = kubectl("get", "pod", "single", "--output=jsonpath={.status.podIP}")

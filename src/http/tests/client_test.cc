@@ -26,6 +26,10 @@ class RudePeer {
         return fmt::format("http://127.0.0.1:{}{}", acceptor_.local_endpoint().port(), path);
     }
     int requests = 0;
+    void add(std::string_view text) {
+        boost::system::error_code ignored;
+        sockets_.back()->write_some(boost::asio::buffer(text), ignored);
+    }
 
   private:
     void accept() {
@@ -240,6 +244,27 @@ TEST_F(HttpClientTest, GivesUpAnAnswerWithAnEndlessLine) {
     const auto answer = request(client, "GET", peer.url("/"));
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, ErrorCode::unavailable) << answer.error().message;
+}
+
+TEST_F(HttpClientTest, ReadsAnAnswerThatComesByteByByte) {
+    for (const std::string body : {"", "abc"}) {
+        RudePeer peer(
+            loop_, [](int) { return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"; }, false);
+        HttpClient client(loop_);
+        std::optional<Result<HttpClientResponse>> answer;
+        client.request("GET", peer.url("/"), {}, {}, loop_.clock().now() + kLimit,
+                       [&](Result<HttpClientResponse> result) { answer = std::move(result); });
+        ASSERT_TRUE(loop_.run_until([&] { return peer.requests == 1; }, kLimit));
+        const std::string chunks = (body.empty() ? "" : "3\r\nabc\r\n") + std::string("0\r\n\r\n");
+        for (const char& byte : chunks) {
+            EXPECT_FALSE(answer);
+            peer.add({&byte, 1});
+            loop_.run_until([] { return false; }, std::chrono::milliseconds(2));
+        }
+        ASSERT_TRUE(loop_.run_until([&] { return answer.has_value(); }, kLimit));
+        ASSERT_TRUE(*answer) << (*answer).error().message;
+        EXPECT_EQ((*answer)->body, body);
+    }
 }
 
 TEST_F(HttpClientTest, ReadsBodiesWithoutALengthAndRefusesNonsense) {

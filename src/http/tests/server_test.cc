@@ -62,6 +62,28 @@ TEST_F(HttpServerTest, ReadsChunkedBodiesAndWaitsForContinue) {
     EXPECT_TRUE(socket.receive("body:xyz\n").starts_with("HTTP/1.1 200"));
 }
 
+TEST_F(HttpServerTest, ReadsABodyThatComesByteByByteOrNeverEnds) {
+    serve();
+    const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    RawSocket socket(loop_, server_->port());
+    for (const std::string chunks : {"0\r\n\r\n", "2\r\nab\r\n0\r\n\r\n"}) {
+        socket.send(head);
+        for (const char byte : chunks) {
+            socket.send(std::string(1, byte));
+            loop_.run_until([] { return false; }, std::chrono::milliseconds(2));
+        }
+        EXPECT_TRUE(socket.receive("POST /").starts_with("HTTP/1.1 200"));
+        socket.receive("\n");
+    }
+    for (const char* chunks : {"0\r\n", "0\r\n\r", "2\r\nab\r\n0\r\n"}) {
+        RawSocket broken(loop_, server_->port());
+        broken.send(head + chunks);
+        broken.shutdown_send();
+        broken.receive();
+        EXPECT_TRUE(broken.closed());
+    }
+}
+
 TEST_F(HttpServerTest, RefusesWhatIsNoRequest) {
     serve();
     const std::pair<std::string, int> cases[] = {
