@@ -85,7 +85,13 @@ def test_the_pooler_and_the_exporters_that_it_brings_work_in_it(kube, kubectl):
     """Started by hand, as its unprivileged user: nothing in pgherd starts them yet."""
     kubectl("exec", "--stdin", "single", "--", "sh", "-c", "cat > /tmp/pgbouncer.ini", input=POOLER)
     kubectl("exec", "single", "--", "sh", "-c", "pgbouncer /tmp/pgbouncer.ini >/tmp/pgbouncer.log 2>&1 &")
-    assert psql(kubectl, "host=127.0.0.1 port=6432 user=admin dbname=postgres", "select current_user") == "admin"
+
+    def pooled():
+        try:
+            return psql(kubectl, "host=127.0.0.1 port=6432 user=admin dbname=postgres", "select current_user")
+        except RuntimeError:  # not up yet
+            return None
+    assert wait_for("PgBouncer", pooled, 30, hint=lambda: kubectl("exec", "single", "--", "cat", "/tmp/pgbouncer.log")) == "admin"
     assert kubectl("exec", "single", "--", "pgbackrest", "version").startswith("pgBackRest ")
     address = kubectl("get", "pod", "single", "--output=jsonpath={.status.podIP}")
     for command, port, up in [
