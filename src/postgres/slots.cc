@@ -111,6 +111,8 @@ Async<void> Instance::sync_slots(std::map<std::string, Lsn> wanted) {
 // The role is asked before and after: during a promotion the new role shows only after the new timeline does,
 // so one that was a primary before it named its timeline has named the last one.
 Async<UpstreamHistory> Instance::upstream_history(Upstream upstream, Instant deadline) {
+    // A new leader may be further than this standby, whose own pg_authid would learn of it from nobody else.
+    if (!former_passwords_.empty()) PGHERD_CO_CHECK(co_await drop_refused_passwords(upstream, deadline));
     auto parameters = replication_conninfo(config_, upstream);
     parameters["password"] = former_passwords_.in_force(config_.postgres.replication).password;
     parameters["application_name"] = "pgherd";

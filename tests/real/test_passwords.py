@@ -2,10 +2,12 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 
+from herdtest import processes
 from herdtest.cluster import Cluster
 from herdtest.waiting import wait_for
 
@@ -109,6 +111,23 @@ def test_a_member_that_was_away_while_the_password_changed_comes_back(cluster):
     cluster.secrets[away.name].write(passwords(2))
     away.start()
     cluster.wait_healthy()
+
+
+def test_a_standby_that_missed_the_change_learns_of_it_from_the_next_leader(cluster):
+    primary = cluster.leader()
+    behind, successor = cluster.standbys()
+    receiver = next(pid for pid in processes.descendants(behind.postmaster)
+                    if "walreceiver" in " ".join(processes.command_line(pid)))
+    os.kill(receiver, signal.SIGSTOP)
+    for member in cluster.members:
+        cluster.secrets[member.name].write(passwords(2))
+    wait_for("the new passwords to count", lambda: all(
+        accepts(successor, user, f"{user}-2", kind == "replication") for kind, user in USERS.items()), 30)
+    primary.kill_all()
+    os.kill(receiver, signal.SIGTERM)  # it ends before it reads what the primary has sent it
+    os.kill(receiver, signal.SIGCONT)
+    assert cluster.wait_leader(primary) is successor
+    cluster.wait_healthy(members=[behind, successor])
 
 
 def test_an_old_file_on_a_new_primary_does_not_bring_the_old_password_back(cluster):
