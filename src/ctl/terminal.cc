@@ -1,8 +1,6 @@
 #include "ctl/terminal.h"
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <iostream>
 
 #include <fmt/format.h>
@@ -22,17 +20,6 @@ Status require_somebody(const Terminal& terminal, const std::string& question) {
 }
 
 }  // namespace
-
-void ProcessTerminal::print(std::string_view text) {
-    errno = 0;
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-        print_error_ = errno != 0 ? errno : EIO;
-}
-
-Status ProcessTerminal::print_status() const {
-    if (print_error_ == 0 || print_error_ == EPIPE) return {};
-    return fail(fmt::format("cannot write to standard output: {}", std::strerror(print_error_)));
-}
 
 void ProcessTerminal::complain(std::string_view text) {
     fmt::print(stderr, "{}\n", text);

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/standard_output.h"
 
 namespace pgherd::ctl {
 
@@ -24,17 +25,16 @@ class Terminal {
 // The process's own.
 class ProcessTerminal final : public Terminal {
   public:
-    void print(std::string_view text) override;
+    void print(std::string_view text) override { output_.print(text); }
     void complain(std::string_view text) override;
     bool interactive() const override;
     std::string read_line(std::string_view prompt, bool hidden) override;
     void clear() override;
-    bool output_closed() const override { return print_error_ != 0; }
-    // Whether all that was printed could be written; a reader that has gone, as in `… | head`, is no error.
-    Status print_status() const;
+    bool output_closed() const override { return output_.failed(); }
+    Status print_status() const { return output_.status(); }
 
   private:
-    int print_error_ = 0;
+    StandardOutput output_;
 };
 
 // Asks for a value; an empty answer is `fallback`. An error when nobody can answer: a script shall not hang.

@@ -1,10 +1,8 @@
 #include "pebble_cli/command.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <iterator>
 #include <optional>
 
@@ -36,17 +34,6 @@ std::span<const Command> commands() {
 const Command* find_command(std::string_view name) {
     const auto found = std::ranges::find(commands(), name, &Command::name);
     return found == commands().end() ? nullptr : &*found;
-}
-
-void Context::print(std::string_view text) {
-    errno = 0;
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-        output_error_ = errno != 0 ? errno : EIO;
-}
-
-Status Context::output_status() const {
-    if (output_error_ == 0 || output_error_ == EPIPE) return {};
-    return fail(fmt::format("cannot write to standard output: {}", std::strerror(output_error_)));
 }
 
 void Context::note(std::string_view text) {

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/standard_output.h"
 #include "pebble_cli/arguments.h"
 #include "pebble_cli/text.h"
 #include "pebble_client/client.h"
@@ -27,11 +28,10 @@ class Context {
     void say(fmt::format_string<Arguments_...> format, Arguments_&&... arguments) {
         print(fmt::format(format, std::forward<Arguments_>(arguments)...) + "\n");
     }
-    void print(std::string_view text);  // standard output
-    void note(std::string_view text);   // standard error, a line
-    bool output_failed() const { return output_error_ != 0; }
-    // Whoever reads has gone: no error, as in `… | head`.
-    Status output_status() const;
+    void print(std::string_view text) { output_.print(text); }  // standard output
+    void note(std::string_view text);                           // standard error, a line
+    bool output_failed() const { return output_.failed(); }
+    Status output_status() const { return output_.status(); }
     WallTime now() { return client.loop().clock().wall(); }
 
     Status post(std::string_view path, const Json& body);
@@ -40,7 +40,7 @@ class Context {
     Result<JsonObject> object(std::string_view path, const pebble::Query& query = {});
 
   private:
-    int output_error_ = 0;
+    StandardOutput output_;
 };
 
 struct Command {
