@@ -3,15 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <numeric>
 
 #include <fmt/format.h>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "codec/agent_config_sections.h"
 #include "codec/environment.h"
@@ -71,17 +68,6 @@ void read_identity(const Section& root, AgentConfig& config) {
     config.name = MemberName(std::move(name));
     while (config.namespace_.starts_with('/')) config.namespace_.erase(0, 1);
     while (config.namespace_.ends_with('/')) config.namespace_.pop_back();
-}
-
-Result<std::string> read_file(const std::filesystem::path& path, std::string_view what) {
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    std::string text;
-    if (file.is_open()) text.assign(std::istreambuf_iterator<char>(file), {});
-    if (!file.is_open() || file.bad())
-        return fail(ErrorCode::invalid,
-                    fmt::format("cannot read {} {}: {}", what, path.string(), std::strerror(errno)));
-    return text;
 }
 
 Result<AgentConfig> understand(JsonObject document, const Places& places) {

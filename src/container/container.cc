@@ -5,15 +5,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 
 #include <CLI/CLI.hpp>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "codec/agent_config.h"
 #include "container/first_database.h"
 #include "container/first_secret.h"
@@ -54,20 +53,6 @@ constexpr const char* kFooter =
 Error cannot(std::string_view what, const fs::path& path) {
     return {
         ErrorCode::failed, fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(errno)), {}};
-}
-
-// For this user alone, in one step and for good: a password that is made here is never made again.
-Status write_file(const fs::path& path, std::string_view content) {
-    const fs::path draft = path.string() + ".new";
-    const int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) return std::unexpected(cannot("write", draft));
-    const bool ok = ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
-                    ::fsync(fd) == 0;
-    const Error error = cannot("write", draft);
-    ::close(fd);
-    if (!ok) return std::unexpected(error);
-    if (::rename(draft.c_str(), path.c_str()) != 0) return std::unexpected(cannot("write", path));
-    return {};
 }
 
 // An empty one, whatever an earlier start has left.
@@ -117,7 +102,7 @@ class Passwords {
         const fs::path file = fs::path(settings_.member.data_dir).parent_path() / (std::string(".") + name);
         password.file = file.string();
         if (::access(file.c_str(), F_OK) == 0) return {};
-        return write_file(file, random_password() + "\n");
+        return write_file_atomically(file, random_password() + "\n");
     }
 
     const Settings& settings_;
@@ -127,7 +112,7 @@ Status find_passwords(Settings& settings) {
     ClusterSpec& cluster = settings.cluster;
     if (!settings.password.empty()) {
         cluster.superuser_password.file = settings.run_dir + "/superuser-password";
-        PGHERD_CHECK(write_file(cluster.superuser_password.file, settings.password + "\n"));
+        PGHERD_CHECK(write_file_atomically(cluster.superuser_password.file, settings.password + "\n"));
     }
     const Passwords passwords(settings);
     if (!settings.shared && cluster.superuser_password.empty() &&
@@ -155,7 +140,8 @@ Status write_files(Settings& settings) {
     settings.cluster.post_bootstrap = supervise::join_command(
         {program.string(), "container", "init-database", "--scripts", settings.scripts_dir});
     PGHERD_CHECK(make_empty_directory(agent));
-    PGHERD_CHECK(write_file(agent / "10-member.yml", render_agent_yaml(settings.cluster, settings.member)));
+    PGHERD_CHECK(
+        write_file_atomically(agent / "10-member.yml", render_agent_yaml(settings.cluster, settings.member)));
     for (fs::directory_iterator entry(settings.own_config, error), end; !error && entry != end;
          entry.increment(error)) {
         const fs::path& file = entry->path();
@@ -168,7 +154,7 @@ Status write_files(Settings& settings) {
         agents_layer(program.string(), {{kService, settings.member.name, agent.string(), run.string()}});
     if (std::holds_alternative<KubernetesStore>(settings.cluster.store))
         layer.sections.services.emplace("rollout", rollout_service(program.string(), agent.string()));
-    PGHERD_CHECK(write_file(layers / "001-agents.yaml", supervise::layer_yaml(layer)));
+    PGHERD_CHECK(write_file_atomically(layers / "001-agents.yaml", supervise::layer_yaml(layer)));
     return narrow_data_directory(settings.member.data_dir);
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "codec/json.h"
-#include "ctl/read_file.h"
+#include "ctl/named_file.h"
 
 namespace pgherd::ctl {
 namespace {
@@ -40,7 +40,7 @@ std::string text_of(const JsonObject* document, std::string_view key) {
 // What `pgherd up` wrote into its directory.
 Result<Location> from_directory(const std::filesystem::path& dir) {
     auto path = dir / "cluster.json";
-    auto text = read_file(path, ErrorCode::not_found);
+    auto text = read_named_file(path, ErrorCode::not_found);
     if (!text)
         return fail(ErrorCode::not_found,
                     fmt::format("no cluster in {}: {}; name one with --dir, -c or --store, or start one with "
@@ -72,7 +72,7 @@ Result<Location> from_directory(const std::filesystem::path& dir) {
     const JsonObject* rest = section(*document, "rest");
     location.rest.username = text_of(rest, "username");
     if (auto file = text_of(rest, "password_file"); !file.empty()) {
-        PGHERD_TRY(auto password, read_file(dir / file, ErrorCode::not_found));
+        PGHERD_TRY(auto password, read_named_file(dir / file, ErrorCode::not_found));
         location.rest.password = trim(password);
     }
     return location;
@@ -97,7 +97,7 @@ std::string completed(const Json& document) {
 }
 
 Result<Location> from_config(const std::string& path, const Environment& environment) {
-    auto text = read_file(path, ErrorCode::not_found);
+    auto text = read_named_file(path, ErrorCode::not_found);
     if (!text) return std::unexpected(text.error());
     auto config = parse_agent_config(*text, path, environment);
     if (!config) {

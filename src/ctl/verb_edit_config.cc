@@ -13,7 +13,7 @@
 #include "codec/dynamic_config.h"
 #include "codec/json.h"
 #include "ctl/config_edit.h"
-#include "ctl/read_file.h"
+#include "ctl/named_file.h"
 #include "ctl/verb.h"
 
 namespace pgherd::ctl {
@@ -47,7 +47,7 @@ Result<JsonObject> read_document(const std::string& path) {
         text << std::cin.rdbuf();
         return parse_document(text.str(), "standard input");
     }
-    PGHERD_TRY(const std::string text, read_file(path, ErrorCode::invalid));
+    PGHERD_TRY(const std::string text, read_named_file(path, ErrorCode::invalid));
     return parse_document(text, path);
 }
 

@@ -2,7 +2,7 @@
 #include <libpq-fe.h>
 
 #include "base/text.h"
-#include "ctl/read_file.h"
+#include "ctl/named_file.h"
 #include "ctl/verb.h"
 
 namespace pgherd::ctl {
@@ -33,7 +33,7 @@ Result<std::string> statement(const Options& options) {
     if (options.command.empty() == options.file.empty())
         return fail(ErrorCode::invalid, "say what to run with either --command or --file");
     if (!options.command.empty()) return options.command;
-    return read_file(options.file, ErrorCode::invalid);
+    return read_named_file(options.file, ErrorCode::invalid);
 }
 
 Result<Connection> connect_to(const Member& member, const Options& options) {

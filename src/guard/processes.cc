@@ -2,10 +2,8 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
@@ -13,20 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.h"
+
 namespace pgherd::guard {
 
 namespace {
-
-std::string read_file(const std::string& path) {
-    std::string text;
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return text;
-    char buffer[4096];
-    for (ssize_t size; (size = ::read(fd, buffer, sizeof buffer)) > 0;)
-        text.append(buffer, static_cast<std::size_t>(size));
-    ::close(fd);
-    return text;
-}
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
     std::vector<char*> list;
@@ -118,35 +107,8 @@ std::string take_spawn_error(int& errors) {
     return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string();
 }
 
-std::optional<ProcessInfo> process_info(pid_t pid) {
-    const std::string text = read_file(fmt::format("/proc/{}/stat", pid));
-    const auto name_end = text.rfind(')');  // the name may hold anything, also a ')'
-    if (name_end == std::string::npos) return std::nullopt;
-    ProcessInfo info{.pid = pid};
-    unsigned long long start = 0;
-    const int fields =
-        std::sscanf(text.c_str() + name_end + 1,
-                    " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-                    &info.state, &info.parent, &start);
-    info.start = start;
-    if (fields != 3) return std::nullopt;
-    return info;
-}
-
-std::vector<ProcessInfo> all_processes() {
-    std::vector<ProcessInfo> found;
-    DIR* directory = ::opendir("/proc");
-    if (!directory) return found;
-    while (const dirent* entry = ::readdir(directory)) {
-        if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
-        if (const auto info = process_info(std::atoi(entry->d_name))) found.push_back(*info);
-    }
-    ::closedir(directory);
-    return found;
-}
-
 bool has_variable(pid_t pid, const std::string& name) {
-    const std::string environment = read_file(fmt::format("/proc/{}/environ", pid));
+    const std::string environment = read_file(fmt::format("/proc/{}/environ", pid)).value_or("");
     const std::string wanted = name + "=";
     for (std::size_t at = 0; at < environment.size();) {
         if (environment.compare(at, wanted.size(), wanted) == 0) return true;

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "base/process_info.h"
 #include "base/result.h"
 
 namespace pgherd::guard {
@@ -38,16 +39,10 @@ Result<Spawned> spawn(const SpawnSpec& spec);
 // What the child wrote before it gave up, and closes `errors`.
 std::string take_spawn_error(int& errors);
 
-struct ProcessInfo {
-    pid_t pid = 0;
-    pid_t parent = 0;
-    char state = '?';         // 'Z' = dead, not reaped
-    std::uint64_t start = 0;  // clock ticks since boot
-};
-std::optional<ProcessInfo> process_info(pid_t pid);
+using pgherd::all_processes;
+using pgherd::process_info;
+using pgherd::ProcessInfo;
 
-// Every process of the machine.
-std::vector<ProcessInfo> all_processes();
 // Whether the environment that the process was executed with is readable and has the variable.
 bool has_variable(pid_t pid, const std::string& name);
 

@@ -8,11 +8,11 @@
 #include <sstream>
 
 #include <boost/json/array.hpp>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "codec/json.h"
 #include "codec/section.h"
@@ -33,25 +33,6 @@ constexpr std::array kPasswords{"superuser", "replication", "rest"};
 Error cannot(std::string_view what, const fs::path& path) {
     return {
         ErrorCode::failed, fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(errno)), {}};
-}
-
-// Replaces the file in one step; nobody but the owner may read it.
-Status write_file(const fs::path& path, std::string_view content) {
-    fs::path draft = path.string() + ".new";
-    int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) return std::unexpected(cannot("write", draft));
-    bool ok = true;
-    while (ok && !content.empty()) {
-        ssize_t written = ::write(fd, content.data(), content.size());
-        ok = written > 0 || errno == EINTR;
-        if (written > 0) content.remove_prefix(std::size_t(written));
-    }
-    ok = ok && ::fsync(fd) == 0;
-    Error error = cannot("write", draft);
-    ::close(fd);
-    if (!ok) return std::unexpected(error);
-    if (::rename(draft.c_str(), path.c_str()) != 0) return std::unexpected(cannot("replace", path));
-    return {};
 }
 
 Status make_directory(const fs::path& path) {
@@ -92,7 +73,7 @@ void remove_draft(const fs::path& draft) {
     for (const char* name : kPasswords) files.push_back(password_file(draft, name));
     for (const fs::path& file : files) {
         ::unlink(file.c_str());
-        ::unlink((file.string() + ".new").c_str());
+        ::unlink((file.string() + std::string(kUnfinished)).c_str());
     }
     ::rmdir(draft.c_str());
 }
@@ -110,14 +91,6 @@ Status make_parents(const fs::path& dir, const User& user) {
 }
 
 }  // namespace
-
-Result<std::string> read_file(const fs::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    std::ostringstream text;
-    if (!stream || !(text << stream.rdbuf()))
-        return fail(ErrorCode::not_found, fmt::format("cannot read {}", file.string()));
-    return text.str();
-}
 
 std::string tail_of(const fs::path& file, std::size_t lines) {
     constexpr std::streamoff kMost = 16384;
@@ -207,9 +180,9 @@ Status Directory::create(const Description& description, const User& user, Rando
     remove_draft(draft);
     if (::mkdir(draft.c_str(), 0700) != 0) return std::unexpected(cannot("create", draft));
     auto fill = [&]() -> Status {
-        PGHERD_CHECK(write_file(draft / "cluster.json", write_description(description)));
+        PGHERD_CHECK(write_file_atomically(draft / "cluster.json", write_description(description)));
         for (const char* name : kPasswords)
-            PGHERD_CHECK(write_file(password_file(draft, name), random_password(random) + "\n"));
+            PGHERD_CHECK(write_file_atomically(password_file(draft, name), random_password(random) + "\n"));
         PGHERD_CHECK(give_to(user, draft));
         if (::rename(draft.c_str(), path_.c_str()) != 0) return std::unexpected(cannot("create", path_));
         return {};
@@ -220,7 +193,7 @@ Status Directory::create(const Description& description, const User& user, Rando
 }
 
 Status Directory::render(const Description& description, const std::string& postgres_bin) const {
-    PGHERD_CHECK(write_file(marker(), write_description(description)));
+    PGHERD_CHECK(write_file_atomically(marker(), write_description(description)));
     ClusterSpec cluster = local_cluster_defaults();
     cluster.scope = description.scope;
     cluster.namespace_ = description.namespace_;
@@ -242,7 +215,7 @@ Status Directory::render(const Description& description, const std::string& post
         spec.bin_dir = postgres_bin;
         spec.socket_dir = sockets().string();
         spec.log_dir = member(local.name).string();
-        PGHERD_CHECK(write_file(agent_file(local.name), render_agent_yaml(cluster, spec)));
+        PGHERD_CHECK(write_file_atomically(agent_file(local.name), render_agent_yaml(cluster, spec)));
         agents.push_back(
             {local.name, spec.name, agent_file(local.name).string(), member(local.name).string()});
         for (const std::string& host : {std::string("127.0.0.1"), std::string("localhost")})
@@ -252,9 +225,9 @@ Status Directory::render(const Description& description, const std::string& post
     std::error_code error;
     const fs::path program = fs::read_symlink("/proc/self/exe", error);
     if (error) return fail(fmt::format("cannot find this program's own file: {}", error.message()));
-    PGHERD_CHECK(write_file(layers() / "001-agents.yaml",
-                            supervise::layer_yaml(agents_layer(program.string(), agents))));
-    return write_file(passfile(), passfile_lines);
+    PGHERD_CHECK(write_file_atomically(layers() / "001-agents.yaml",
+                                       supervise::layer_yaml(agents_layer(program.string(), agents))));
+    return write_file_atomically(passfile(), passfile_lines);
 }
 
 }  // namespace pgherd::local

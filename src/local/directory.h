@@ -76,6 +76,5 @@ class Directory {
 
 // Lines from the end of a file; what cannot be read gives nothing.
 std::string tail_of(const std::filesystem::path& file, std::size_t lines);
-Result<std::string> read_file(const std::filesystem::path& file);
 
 }  // namespace pgherd::local

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "local/directory.h"
 

@@ -9,8 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/text.h"
-#include "local/directory.h"
+#include "base/process_info.h"
 
 namespace pgherd::local {
 namespace {
@@ -61,16 +60,8 @@ std::optional<Holder> lock_holder(const std::filesystem::path& file) {
 }
 
 std::optional<std::uint64_t> process_start(pid_t pid) {
-    auto text = read_file(fmt::format("/proc/{}/stat", pid));
-    if (!text) return std::nullopt;
-    // Fields are counted behind the name, which may contain anything but ends with the last parenthesis.
-    auto behind = text->rfind(')');
-    if (behind == std::string::npos) return std::nullopt;
-    auto fields = split(std::string_view(*text).substr(behind + 2), ' ');
-    constexpr std::size_t kStartTime = 22 - 3;
-    if (fields.size() <= kStartTime || fields[0] == "Z") return std::nullopt;
-    auto start = parse_uint(fields[kStartTime]);
-    return start ? std::optional(*start) : std::nullopt;
+    const auto info = process_info(pid);
+    return info && info->state != 'Z' ? std::optional(info->start) : std::nullopt;
 }
 
 bool is_alive(const Holder& holder) {

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "guard/processes.h"
 #include "guard/protocol.h"

@@ -4,13 +4,15 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/files.h"
 
 namespace pgherd::postgres {
 
@@ -85,62 +87,24 @@ Status write_file(const Identity& identity, const std::string& path, std::string
     struct stat info{};
     if (::stat(path.c_str(), &info) == 0 && (info.st_mode & 07777) == mode && info.st_uid == identity.uid)
         if (const auto old = read_file(path); old && *old == content) return {};
-    const std::string temporary = path + ".pgherd-new";
-    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (fd < 0) return cannot("write", temporary);
-    bool done =
-        ::fchmod(fd, mode) == 0 && (!identity.change || ::fchown(fd, identity.uid, identity.gid) == 0);
-    for (std::size_t at = 0; done && at < content.size();) {
-        const ssize_t size = ::write(fd, content.data() + at, content.size() - at);
-        if (size < 0 && errno == EINTR) continue;
-        done = size > 0;
-        if (done) at += static_cast<std::size_t>(size);
-    }
-    done = done && ::fsync(fd) == 0;
-    const int error = errno;
-    ::close(fd);
-    errno = error;
-    if (!done || ::rename(temporary.c_str(), path.c_str()) != 0) {
-        const auto failure = cannot("write", path);
-        ::unlink(temporary.c_str());
-        return failure;
-    }
-    return sync_parent(path);
-}
-
-Result<std::string> read_file(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return cannot("read", path);
-    std::string text;
-    char buffer[8192];
-    ssize_t size = 0;
-    while ((size = ::read(fd, buffer, sizeof buffer)) > 0)
-        text.append(buffer, static_cast<std::size_t>(size));
-    const int error = errno;
-    ::close(fd);
-    errno = error;
-    if (size < 0) return cannot("read", path);
-    return text;
+    return write_file_atomically(
+        path, content, mode,
+        identity.change ? std::optional(Ownership{identity.uid, identity.gid}) : std::nullopt);
 }
 
 bool exists(const std::string& path) {
     return ::access(path.c_str(), F_OK) == 0;
 }
 
-Status remove_file(const std::string& path) {
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return cannot("remove", path);
-    return {};
+Result<bool> is_there(const std::string& path) {
+    struct stat info{};
+    if (::stat(path.c_str(), &info) == 0) return true;
+    if (errno == ENOENT) return false;
+    return cannot("look at", path);
 }
 
-Status sync_parent(const std::string& path) {
-    const std::string parent = std::filesystem::path(path).parent_path().string();
-    const int fd = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return cannot("open", parent);
-    const bool done = ::fsync(fd) == 0;
-    const int error = errno;
-    ::close(fd);
-    errno = error;
-    if (!done) return cannot("sync", parent);
+Status remove_file(const std::string& path) {
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return cannot("remove", path);
     return {};
 }
 

@@ -32,10 +32,9 @@ Status make_directory(const Identity& identity, const std::string& path, mode_t 
 // that content.
 Status write_file(const Identity& identity, const std::string& path, std::string_view content,
                   mode_t mode = 0600);
-Result<std::string> read_file(const std::string& path);
 bool exists(const std::string& path);
+// The same where something follows from it: an error when it cannot be told now (permissions, memory, I/O).
+Result<bool> is_there(const std::string& path);
 Status remove_file(const std::string& path);  // absent = done
-// fsync of the directory that holds `path`, so that a rename in it survives a power failure.
-Status sync_parent(const std::string& path);
 
 }  // namespace pgherd::postgres

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "postgres/controldata.h"
 #include "postgres/datadir.h"

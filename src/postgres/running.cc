@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/inotify.h>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "guard/processes.h"
 #include "postgres/datadir.h"

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "postgres/datadir.h"
 #include "postgres/instance.h"

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "postgres/datadir.h"
 #include "postgres/instance.h"

@@ -20,6 +20,7 @@
 
 #include <fmt/format.h>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "postgres/instance.h"
 

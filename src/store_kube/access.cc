@@ -1,13 +1,10 @@
 #include "store_kube/access.h"
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/format.h>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "codec/agent_config.h"
 #include "store_kube/objects.h"
@@ -118,12 +115,7 @@ std::string usual_kubeconfig(const Environment& environment) {
 }  // namespace
 
 Result<std::string> read_text_file(const std::string& path) {
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    std::string text;
-    if (file.is_open()) text.assign(std::istreambuf_iterator<char>(file), {});
-    if (!file.is_open() || file.bad())
-        return fail(ErrorCode::invalid, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+    PGHERD_TRY(const std::string text, read_file(path));
     return std::string(trim(text));
 }
 

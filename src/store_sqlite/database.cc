@@ -1,6 +1,5 @@
 #include "store_sqlite/database.h"
 
-#include <fstream>
 #include <string_view>
 
 #include <fcntl.h>
@@ -8,6 +7,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "base/files.h"
 #include "base/text.h"
 
 namespace pgherd::sqlite {
@@ -18,10 +18,10 @@ constexpr std::string_view kApplication = "1885825124";  // "pghd"
 constexpr std::int64_t kFormat = 1;
 
 Result<std::string> boot_id() {
-    std::ifstream file("/proc/sys/kernel/random/boot_id");
-    std::string id;
-    if (!(file >> id)) return fail(ErrorCode::unavailable, "cannot read /proc/sys/kernel/random/boot_id");
-    return id;
+    const auto id = read_file("/proc/sys/kernel/random/boot_id");
+    if (!id || trim(*id).empty())
+        return fail(ErrorCode::unavailable, "cannot read /proc/sys/kernel/random/boot_id");
+    return std::string(trim(*id));
 }
 
 std::int64_t count(Instant instant) {

@@ -1,9 +1,10 @@
 #include "supervisor/daemon.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/files.h"
+#include "base/text.h"
 #include "codec/agent_config.h"
 #include "supervise/go_text.h"
 #include "supervise/layer_yaml.h"
@@ -33,13 +34,7 @@ constexpr auto kStopReserve = std::chrono::milliseconds(5100);  // beyond the lo
 // As PID 1 our life is that of the container; otherwise the machine's boot is what clients must notice.
 std::string find_boot_id() {
     const char* path = ::getpid() == 1 ? "/proc/sys/kernel/random/uuid" : "/proc/sys/kernel/random/boot_id";
-    char text[64];
-    const int descriptor = ::open(path, O_RDONLY | O_CLOEXEC);
-    const ssize_t got = descriptor < 0 ? 0 : ::read(descriptor, text, sizeof text);
-    if (descriptor >= 0) ::close(descriptor);
-    std::string id(text, got > 0 ? static_cast<std::size_t>(got) : 0);
-    while (!id.empty() && id.back() == '\n') id.pop_back();
-    return id;
+    return std::string(trim(read_file(path).value_or("")));
 }
 
 }  // namespace
@@ -134,7 +129,7 @@ Status Daemon::read_identities() {
         return fail(ErrorCode::invalid,
                     fmt::format("cannot read identities from {}: {}", options_.identities, why));
     };
-    PGHERD_TRY(const std::string text, read_text_file(options_.identities));
+    PGHERD_TRY(const std::string text, read_file(options_.identities));
     const auto document = parse_yaml(text, options_.identities);
     if (!document) return complain(document.error().message);
     const JsonObject* root = document->if_object();

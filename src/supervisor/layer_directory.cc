@@ -1,13 +1,10 @@
 #include "supervisor/layer_directory.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
-#include <memory>
 
 #include <fmt/format.h>
 
+#include "base/files.h"
 #include "supervise/layer_stack.h"
 #include "supervise/layer_yaml.h"
 
@@ -34,7 +31,7 @@ Result<std::vector<NamedLayerFile>> list(const std::string& path, bool nested) {
 }
 
 Status read_layer(const std::string& path, int order, const std::string& label, std::vector<Layer>& layers) {
-    PGHERD_TRY(const std::string text, read_text_file(path));
+    PGHERD_TRY(const std::string text, read_file(path));
     auto layer = parse_layer(order, label, text);
     if (!layer) return std::unexpected(with_context(layer.error(), path));
     layers.push_back(std::move(*layer));
@@ -42,17 +39,6 @@ Status read_layer(const std::string& path, int order, const std::string& label, 
 }
 
 }  // namespace
-
-Result<std::string> read_text_file(const std::string& path) {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
-    if (!file)
-        return fail(ErrorCode::not_found, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-    std::string text;
-    char piece[8192];
-    while (const std::size_t got = std::fread(piece, 1, sizeof piece, file.get())) text.append(piece, got);
-    if (std::ferror(file.get())) return fail(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-    return text;
-}
 
 Result<std::vector<Layer>> read_layer_directory(const std::string& path) {
     std::vector<Layer> layers;

@@ -1,4 +1,4 @@
-// The layers directory of the supervisor, and other files that it reads once, at its start.
+// The layers directory of the supervisor, read once, at its start.
 #pragma once
 
 #include <string>
@@ -11,7 +11,6 @@ namespace pgherd::supervisor {
 
 // Nothing when the directory does not exist. Errors name the file, and the line where it is a line's fault.
 Result<std::vector<supervise::Layer>> read_layer_directory(const std::string& path);
-Result<std::string> read_text_file(const std::string& path);
 
 // $PEBBLE: made when wanted, an error when missing. `copy_once`: a directory whose content fills it when it
 // is empty.

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <optional>
 
 #include <boost/json/serialize.hpp>
 #include <fcntl.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "codec/json.h"
 #include "supervise/utf8.h"
 
@@ -22,22 +22,6 @@ constexpr int kVersion = 1;
 
 std::string errno_text() {
     return std::strerror(errno);
-}
-
-// Nothing when the file does not exist.
-Result<std::optional<std::string>> read_file(const std::string& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0 && errno == ENOENT) return std::optional<std::string>();
-    if (descriptor < 0) return fail(fmt::format("cannot read state file {}: {}", path, errno_text()));
-    std::string text;
-    char piece[65536];
-    ssize_t got = 0;
-    while ((got = ::read(descriptor, piece, sizeof piece)) > 0 && text.size() < kMaximum)
-        text.append(piece, static_cast<std::size_t>(got));
-    const std::string why = got < 0 ? errno_text() : "";
-    ::close(descriptor);
-    if (!why.empty()) return fail(fmt::format("cannot read state file {}: {}", path, why));
-    return text;
 }
 
 struct Parsed {
@@ -67,16 +51,6 @@ Parsed parse(std::string_view text) {
     return parsed;
 }
 
-bool write_all(int descriptor, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(descriptor, text.data(), text.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return false;
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return true;
-}
-
 void append_line(std::string& target, const JsonObject& record) {
     target += supervise::to_utf8(boost::json::serialize(record));  // or it could not be read back
     target += '\n';
@@ -98,8 +72,9 @@ Result<StateFile::Loaded> StateFile::load() {
     Loaded loaded;
     bool any = false;
     for (const std::string& path : {path_, path_ + ".old"}) {
-        PGHERD_TRY(const std::optional<std::string> text, read_file(path));
-        if (!text) continue;
+        const Result<std::string> text = read_file(path, "state file", kMaximum);
+        if (!text && text.error().code == ErrorCode::not_found) continue;
+        if (!text) return std::unexpected(text.error());
         any = true;
         Parsed parsed = parse(*text);
         if (!parsed.complete) continue;

@@ -1,10 +1,10 @@
 #include "writes/writes.h"
 
 #include <fstream>
-#include <sstream>
 
 #include <fmt/format.h>
 
+#include "base/files.h"
 #include "writes/verify.h"
 #include "writes/writer.h"
 
@@ -18,14 +18,6 @@ enum ExitCode { kClean = 0, kFaulty = 1, kUsage = 2, kImpossible = 3 };
 int complain(const Error& error, int code) {
     fmt::print(stderr, "pgherd writes: {}\n", error.message);
     return code;
-}
-
-Result<std::string> read_file(const std::string& path) {
-    std::ifstream file(path);
-    std::ostringstream text;
-    if (!file || !(text << file.rdbuf()))
-        return fail(ErrorCode::invalid, fmt::format("cannot read {}", path));
-    return text.str();
 }
 
 Status deliver(const std::string& path, const std::string& report) {

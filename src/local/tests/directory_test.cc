@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "codec/agent_config.h"
 #include "eventloop/system_random.h"
 #include "local/local.h"
@@ -123,7 +124,7 @@ TEST(LocalDirectory, IsMadeBesideOthersWithoutTouchingThem) {
 
     // Remains of an attempt that was interrupted are no obstacle; what nobody knows stays.
     fs::create_directory(temporary / "second.pgherd-draft");
-    std::ofstream(temporary / "second.pgherd-draft" / "cluster.json.new") << "{";
+    std::ofstream(temporary / "second.pgherd-draft" / "cluster.json.pgherd-new") << "{";
     EXPECT_TRUE(Directory(temporary / "second").create(two(), User{}, random));
     EXPECT_FALSE(fs::exists(temporary / "second.pgherd-draft"));
     fs::create_directory(temporary / "third.pgherd-draft");

@@ -7,7 +7,7 @@
 
 namespace pgherd::ctl {
 
-// The whole of it. An error has the given code: `cannot read x: No such file or directory`.
-Result<std::string> read_file(const std::string& path, ErrorCode code);
+// The whole of it. Whatever goes wrong has the given code, which becomes the exit code.
+Result<std::string> read_named_file(const std::string& path, ErrorCode code);
 
 }  // namespace pgherd::ctl
