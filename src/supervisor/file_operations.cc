@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <map>
 #include <system_error>
 
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "supervise/go_text.h"
 #include "supervisor/file_pattern.h"
@@ -126,14 +128,26 @@ FileStatus sync_directory(const std::string& path) {
     return {};
 }
 
+// Another name beside it, which nobody else has.
+FileResult<std::string> fresh_name(const std::string& path) {
+    unsigned suffix = 0;
+    if (::getentropy(&suffix, sizeof suffix) != 0) return system_error("open", path);
+    return fmt::format("{}.{:08x}~", path, suffix);
+}
+
+// What is there already is not replaced, not even an empty directory.
+bool put_in_place(const std::string& fresh, const std::string& path) {
+    if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) return true;
+    if (errno != EINVAL && errno != ENOSYS) return false;  // not every file system can
+    return ::rename(fresh.c_str(), path.c_str()) == 0;
+}
+
 // Made under another name first, so that nobody sees it with the wrong mode or owner.
 FileStatus make_one(const std::string& path, unsigned mode, const std::optional<ProcessUser>& owner) {
-    const std::string fresh = path + ".mkdir-new";
-    if (::mkdir(fresh.c_str(), 0700) != 0) {
-        if (errno != EEXIST) return system_error("mkdir", path);
-        ::rmdir(fresh.c_str());  // left behind by a crash
-        if (::mkdir(fresh.c_str(), 0700) != 0) return system_error("mkdir", path);
-    }
+    const auto named = fresh_name(path);
+    if (!named) return std::unexpected(named.error());
+    const std::string& fresh = *named;
+    if (::mkdir(fresh.c_str(), 0700) != 0) return system_error("mkdir", path);
     const auto give_up = [&](std::string_view step) {
         const int error = errno;
         ::rmdir(fresh.c_str());
@@ -141,7 +155,7 @@ FileStatus make_one(const std::string& path, unsigned mode, const std::optional<
     };
     if (owner && ::chown(fresh.c_str(), owner->uid, owner->gid) != 0) return give_up("chown");
     if (::chmod(fresh.c_str(), mode) != 0) return give_up("chmod");
-    if (::rename(fresh.c_str(), path.c_str()) != 0) return give_up("mkdir");
+    if (!put_in_place(fresh, path)) return give_up("mkdir");
     return {};
 }
 
@@ -154,7 +168,10 @@ FileStatus make_with_parents(const std::string& path, unsigned mode,
     }
     if (const std::string parent = parent_of(path); parent != path)
         if (FileStatus made = make_with_parents(parent, mode, owner); !made) return made;
-    return make_one(path, mode, owner);
+    FileStatus made = make_one(path, mode, owner);
+    // Another client may have been quicker.
+    if (!made && ::stat(path.c_str(), &there) == 0 && S_ISDIR(there.st_mode)) return {};
+    return made;
 }
 
 FileStatus remove_tree(int directory, const std::string& name, const std::string& shown) {
@@ -273,14 +290,13 @@ FileResult<FileReplacement> FileReplacement::open(const WriteOrder& order) {
     FileReplacement file;
     file.path_ = order.path;
     for (int attempt = 0; !file.descriptor_ && attempt < kMaxTries; ++attempt) {
-        unsigned suffix = 0;
-        if (::getentropy(&suffix, sizeof suffix) != 0) return system_error("open", order.path);
-        std::string name = fmt::format("{}.{:08x}~", order.path, suffix);
-        file.descriptor_.reset(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+        auto name = fresh_name(order.path);
+        if (!name) return std::unexpected(name.error());
+        file.descriptor_.reset(::open(name->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
         if (file.descriptor_)
-            file.temporary_ = std::move(name);
+            file.temporary_ = std::move(*name);
         else if (errno != EEXIST)
-            return system_error("open", name);
+            return system_error("open", *name);
     }
     if (!file.descriptor_) return system_error("open", order.path, EEXIST);
     if (*owner && ::fchown(file.descriptor_.get(), (*owner)->uid, (*owner)->gid) != 0)
@@ -294,12 +310,7 @@ FileReplacement::~FileReplacement() {
 }
 
 FileStatus FileReplacement::write(std::string_view bytes) {
-    while (!bytes.empty()) {
-        const ssize_t written = ::write(descriptor_.get(), bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return system_error("write", temporary_);
-        bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
+    if (!write_all(descriptor_.get(), bytes)) return system_error("write", temporary_);
     return {};
 }
 

@@ -12,8 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/time.h"
-#include "process/pipe.h"
 #include "process/users.h"
 
 namespace pgherd::supervisor {

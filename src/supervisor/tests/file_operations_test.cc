@@ -1,6 +1,10 @@
 // Files as clients change them, on a real file system.
 #include "supervisor/file_operations.h"
 
+#include <latch>
+#include <thread>
+#include <vector>
+
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -111,6 +115,28 @@ TEST(FileOperations, MakeDirectoriesWithTheModeAskedForWhateverTheUmask) {
     EXPECT_TRUE(text(make_directory({.path = dir.file("file/z"), .make_parents = true}))
                     .ends_with(": not a directory"));
     EXPECT_EQ(fs::exists(dir.file("z")), false);
+}
+
+TEST(FileOperations, MakeTheSameDirectoriesForSeveralClientsAtOnce) {
+    for (int again = 0; again < 50; ++again) {
+        TempDir dir;
+        std::latch begin(4);
+        std::vector<std::string> results(4);
+        {
+            std::vector<std::jthread> clients;
+            for (std::size_t i = 0; i < results.size(); ++i)
+                clients.emplace_back([&, i] {
+                    begin.arrive_and_wait();
+                    const std::string path = dir.file("a/b/c");
+                    const FileStatus made = make_directory({.path = path, .make_parents = true});
+                    if (made) write_file(fmt::format("{}/{}", path, i), "x");
+                    results[i] = text(made);
+                });
+        }
+        EXPECT_EQ(results, std::vector<std::string>(4, "ok"));
+        EXPECT_EQ(std::distance(fs::directory_iterator(dir.file("a/b/c")), {}), 4);
+        EXPECT_EQ(std::distance(fs::directory_iterator(dir.path()), {}), 1) << "nothing is left beside it";
+    }
 }
 
 TEST(FileOperations, RemoveTreesWithoutFollowingSymlinks) {
