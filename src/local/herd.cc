@@ -101,7 +101,7 @@ Status Herd::start_members() {
         loop_.stop();
     });
     members_run_->logs().add_output(std::make_shared<supervisor::RotatedLogFiles>(
-        loop_, supervisor::LogFileOptions{.directory = plan_.directory.logs().string()}));
+        loop_, supervisor::LogFileOptions{.directory = plan_.directory.logs().string()}, log_));
     PGHERD_TRY(api_, supervisor::ApiServer::listen(*members_run_));
     PGHERD_CHECK(members_run_->prepare());
     members_run_->start();

@@ -145,6 +145,12 @@ void LogHub::Core::appended(const Services::value_type& entry) {
             reader->turn_.request(std::exchange(reader->then_, nullptr));
 }
 
+void LogOutput::count_lost(std::string_view service, std::uint64_t lines) {
+    auto place = lost_.find(service);
+    if (place == lost_.end()) place = lost_.try_emplace(std::string(service)).first;
+    place->second += lines;
+}
+
 LogHub::LogHub(EventLoop& loop, std::size_t ring_size) : core_(std::make_shared<Core>(loop, ring_size)) {}
 
 LogHub::~LogHub() {
@@ -223,6 +229,13 @@ std::vector<std::string> LogHub::services() const {
 
 void LogHub::add_output(std::shared_ptr<LogOutput> output) {
     core_->outputs.push_back(std::move(output));
+}
+
+LineCounts LogHub::lost_lines() const {
+    LineCounts all;
+    for (const auto& output : core_->outputs)
+        for (const auto& [service, lines] : output->lost()) all[service] += lines;
+    return all;
 }
 
 LogReader::LogReader(LogHub& hub, LogSelection selection)

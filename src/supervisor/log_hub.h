@@ -24,12 +24,23 @@ namespace pgherd::supervisor {
 
 class LogReader;
 
+using LineCounts = std::map<std::string, std::uint64_t, std::less<>>;  // by service
+
 // What is done with every line beside keeping it (log_sink.h). Must not block.
 class LogOutput {
   public:
     virtual ~LogOutput() = default;
     virtual void write(std::string_view service, const LogLine& line) = 0;
     virtual void flush() = 0;  // after some lines
+
+    // Of each service, lines that did not get there.
+    const LineCounts& lost() const { return lost_; }
+
+  protected:
+    void count_lost(std::string_view service, std::uint64_t lines);
+
+  private:
+    LineCounts lost_;
 };
 
 class LogHub {
@@ -56,6 +67,7 @@ class LogHub {
     std::vector<std::string> services() const;
 
     void add_output(std::shared_ptr<LogOutput> output);
+    LineCounts lost_lines() const;  // of all outputs together
 
   private:
     friend class LogReader;

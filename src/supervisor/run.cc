@@ -103,7 +103,7 @@ Result<int> run(Options options) {
     if (const Options& set = daemon.options(); !set.log_directory.empty()) {
         PGHERD_CHECK(make_log_directory(set.log_directory));
         daemon.logs().add_output(std::make_shared<RotatedLogFiles>(
-            loop, LogFileOptions{set.log_directory, set.log_size, set.log_keep}));
+            loop, LogFileOptions{set.log_directory, set.log_size, set.log_keep}, log));
     }
     daemon.start();
     std::unique_ptr<Enter> inner;

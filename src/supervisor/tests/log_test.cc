@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/testing/small_disk.h"
 #include "io_testing.h"
 #include "supervisor/log_format.h"
 #include "supervisor/log_hub.h"
@@ -141,6 +142,11 @@ TEST(LogFormat, WritesText) {
     EXPECT_EQ(target, "2026-11-21T07:26:40.007Z [a] hello\n");
 }
 
+struct KeptLog final : Log {
+    void write(const LogEvent& event) override { texts.push_back(event.text); }
+    std::vector<std::string> texts;
+};
+
 class LogHubTest : public LoopTest {
   protected:
     LogHubTest() { std::signal(SIGPIPE, SIG_IGN); }
@@ -155,6 +161,7 @@ class LogHubTest : public LoopTest {
         return lines;
     }
     using Lines = std::vector<std::string>;
+    KeptLog log_;
     LogHub hub_{loop_};
 };
 
@@ -277,7 +284,7 @@ TEST_F(LogHubTest, SharesTheLoopBetweenAHundredFollowersAWriterAndOthers) {
 TEST_F(LogHubTest, RotatesFilesBySizeAndKeepsSome) {
     const TempDir dir;
     LogHub hub(loop_);
-    hub.add_output(std::make_shared<RotatedLogFiles>(loop_, LogFileOptions{dir.path(), 1000, 2}));
+    hub.add_output(std::make_shared<RotatedLogFiles>(loop_, LogFileOptions{dir.path(), 1000, 2}, log_));
     for (int i = 0; i < 100; ++i) {
         hub.append("my/service", fmt::format("{:04}", i));
         hub.append("other", "x");
@@ -294,6 +301,29 @@ TEST_F(LogHubTest, RotatesFilesBySizeAndKeepsSome) {
         << "no line is cut or lost between files";
 }
 
+TEST_F(LogHubTest, CountsTheLinesThatAFullDiskCosts) {
+    const TempDir dir;
+    const std::string path = dir.file("a.log");
+    LogHub hub(loop_);
+    hub.add_output(std::make_shared<RotatedLogFiles>(loop_, LogFileOptions{dir.path(), 100'000, 2}, log_));
+    const auto lines = [&] {
+        const std::string text = content_of(path);
+        return static_cast<std::uint64_t>(std::ranges::count(text, '\n'));
+    };
+    {
+        SmallDisk small(1000);
+        for (int i = 0; i < 100; ++i) hub.append("a", fmt::format("{:04}", i));
+        EXPECT_TRUE(wait_for([&] { return hub.lost_lines()["a"] + lines() == 100; }));
+        EXPECT_GT(hub.lost_lines()["a"], 50u);
+    }
+    const std::uint64_t lost = hub.lost_lines()["a"];
+    hub.append("a", "again");
+    EXPECT_TRUE(wait_for([&] { return content_of(path).ends_with("[a] again\n"); }));
+    EXPECT_NE(content_of(path).find(fmt::format("[a] (... {} lines lost: ", lost)), std::string::npos);
+    EXPECT_TRUE(wait_for([&] { return log_.texts.size() == 2; })) << "that it fails, and that it does not";
+    EXPECT_EQ(hub.lost_lines()["a"], lost);
+}
+
 TEST_F(LogHubTest, WritesTheLastLinesWhenItEnds) {
     for (int again = 0; again < 20; ++again) {
         const TempDir dir;
@@ -301,7 +331,8 @@ TEST_F(LogHubTest, WritesTheLastLinesWhenItEnds) {
         ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
         {
             LogHub hub(loop_);
-            hub.add_output(std::make_shared<RotatedLogFiles>(loop_, LogFileOptions{dir.path(), 1000, 2}));
+            hub.add_output(
+                std::make_shared<RotatedLogFiles>(loop_, LogFileOptions{dir.path(), 1000, 2}, log_));
             hub.add_output(std::make_shared<StandardOutputLog>(loop_, ends[1]));
             hub.append("a", "first");
             hub.append("a", "last");
@@ -359,6 +390,7 @@ TEST_F(LogHubTest, CopiesWholeLinesToADescriptorThatMayBlock) {
     }));
     std::istringstream lines(got);
     for (std::string line; std::getline(lines, line);) ASSERT_EQ(line.substr(24, 5), " [a] ") << line;
+    EXPECT_GT(hub_.lost_lines()["a"], 0u);
     ::close(ends[0]);
     ::close(ends[1]);
 }
