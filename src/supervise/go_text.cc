@@ -1,5 +1,6 @@
 #include "supervise/go_text.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -114,10 +115,10 @@ Result<Duration> parse_go_duration(std::string_view text) {
             return fail(ErrorCode::invalid,
                         fmt::format("time: unknown unit {} in duration {}", go_quote(name), go_quote(text)));
         total += value * static_cast<long double>(unit->nanoseconds);
-        if (total > 9.2e18L) return invalid();
+        if (total > static_cast<long double>(Duration::max().count())) return invalid();
     }
-    const auto nanos = static_cast<std::int64_t>(std::llroundl(total));
-    return Duration(negative ? -nanos : nanos);
+    const Duration duration(std::llroundl(std::min<long double>(total, kLongestDuration.count())));
+    return negative ? -duration : duration;
 }
 
 std::string go_quote(std::string_view text) {

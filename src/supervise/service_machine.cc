@@ -25,6 +25,12 @@ std::string_view or_restart(const std::string& action) {
     return action.empty() ? std::string_view("restart") : std::string_view(action);
 }
 
+// `delay` times `factor`, at the most `limit`: a product of doubles does not overflow.
+Duration grown(Duration delay, double factor, Duration limit) {
+    const double next = static_cast<double>(delay.count()) * factor;
+    return next < static_cast<double>(limit.count()) ? Duration(static_cast<Duration::rep>(next)) : limit;
+}
+
 }  // namespace
 
 std::string_view to_string(ServiceState state) {
@@ -245,9 +251,7 @@ void ServiceMachine::back_off(Instant now, Effects& effects) {
     if (delay_ == Duration{})
         delay_ = config_->effective_backoff_delay();
     else
-        delay_ = std::chrono::duration_cast<Duration>(
-            std::chrono::duration<double, std::nano>(static_cast<double>(delay_.count())) *
-            std::min(config_->effective_backoff_factor(), 1e6));
+        delay_ = grown(delay_, config_->effective_backoff_factor(), limit);
     delay_ = std::min(delay_, limit);
     const double jitter = jitter_ ? jitter_(jitter_context_) * kMaxJitter : 0.0;
     const auto extra = static_cast<Duration::rep>(static_cast<double>(delay_.count()) * jitter);

@@ -30,6 +30,7 @@ namespace {
 constexpr auto kPruneEvery = std::chrono::minutes(10);
 constexpr auto kForwardLimit = std::chrono::seconds(3);  // for the last lines, when services have ended
 constexpr auto kStopReserve = std::chrono::milliseconds(5100);  // beyond the longest kill-delay
+constexpr Duration kLongestStop = std::chrono::hours(24 * 365);
 
 // As PID 1 our life is that of the container; otherwise the machine's boot is what clients must notice.
 std::string find_boot_id() {
@@ -263,9 +264,9 @@ void Daemon::stop_services() {
     if (!change) return finish_shut_down();
     stop_change_ = change;
     const auto services = static_cast<Duration::rep>(books_.changes.find(*change)->tasks.size());
-    stop_timer_ =
-        clock().call_at(clock().now() + budget * std::max<Duration::rep>(services, 1) + kStopReserve,
-                        [this] { finish_shut_down(); });
+    const auto each = std::max<Duration::rep>(services, 1);
+    stop_timer_ = clock().call_at(clock().now() + std::min(budget, kLongestStop / each) * each + kStopReserve,
+                                  [this] { finish_shut_down(); });
     settle();
 }
 

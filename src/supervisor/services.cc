@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "process/pipe.h"
+#include "base/descriptor.h"
 #include "supervise/command.h"
 #include "supervise/go_text.h"
 #include "supervisor/daemon.h"
@@ -210,7 +210,7 @@ Result<int> Services::spawn_process(Entry& entry, const Service& service) {
         if (user && !entry.environment.contains("HOME")) options.environment["HOME"] = user->home;
         if (user && !entry.environment.contains("USER")) options.environment["USER"] = user->name;
     }
-    PGHERD_TRY(const int writer, daemon_.logs().open_writer(name, service.effective_kill_delay() * 9 / 10));
+    PGHERD_TRY(const int writer, daemon_.logs().open_writer(name, service.effective_kill_delay() / 10 * 9));
     const Descriptor output(writer);
     options.standard_output = options.standard_error = output.get();
     // The loop tells of an exit only after this function has returned, so the id is known by then.

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "supervise/check_machine.h"
+#include "supervise/go_text.h"
 
 namespace pgherd::supervise {
 namespace {
@@ -87,6 +88,19 @@ TEST(Service, WaitsLongerEachTimeUpToTheLimitAndForgetsAfterALongRun) {
     }
     drive.now += 2s;
     EXPECT_EQ(drive(Exited{1}), "arm+500");
+}
+
+TEST(Service, WaitsNoLongerThanItsLimitHoweverLargeTheNumbersAre) {
+    Driver drive;
+    drive.config.backoff_delay = kLongestDuration;
+    drive.config.backoff_limit = kLongestDuration;
+    drive.config.backoff_factor = 1e300;
+    drive.run();
+    for (int again = 0; again < 3; ++again) {
+        EXPECT_EQ(drive(Exited{1}), "arm+" + std::to_string(kLongestDuration / 1ms));
+        drive(TimePassed{});
+        drive(Spawned{});
+    }
 }
 
 TEST(Service, ThatCannotBeExecutedInBackOffIsTriedAgain) {

@@ -29,6 +29,9 @@ TEST(GoDuration, IsWrittenAndReadAsGoDoes) {
     EXPECT_EQ(parse_go_duration(".5s"), Duration(500ms));
     for (const std::string text : {"", "5", "s", "1x", "-", "1.s.", "99999999h", "zz"})
         EXPECT_FALSE(parse_go_duration(text)) << text;
+    for (const std::string text : {"876000h", "900000h", "2562047h"})  // the last is all that Go can count
+        EXPECT_EQ(parse_go_duration(text), kLongestDuration) << text;
+    EXPECT_EQ(parse_go_duration("-2562047h"), -kLongestDuration);
     EXPECT_EQ(parse_go_duration("zz").error().message, "time: invalid duration \"zz\"");
 }
 
