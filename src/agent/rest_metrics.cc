@@ -5,60 +5,11 @@
 #include <fmt/format.h>
 
 #include "agent/rest_bodies.h"
+#include "base/exposition.h"
 #include "base/text.h"
 
 namespace pgherd::agent {
 namespace {
-
-std::string label_value(std::string_view text) {
-    std::string escaped;
-    for (char c : text) {
-        if (c == '\\' || c == '"') escaped += '\\';
-        if (c == '\n')
-            escaped += "\\n";
-        else
-            escaped += c;
-    }
-    return escaped;
-}
-
-class Exposition {
-  public:
-    explicit Exposition(const AgentConfig& config)
-        : labels_(fmt::format("scope=\"{}\",name=\"{}\"", label_value(config.scope),
-                              label_value(config.name.text()))) {}
-
-    void family(std::string_view name, std::string_view type, std::string_view help) {
-        name_ = name;
-        fmt::format_to(std::back_inserter(text_), "# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
-    }
-    template <class Value>
-    void sample(const Value& value) {
-        fmt::format_to(std::back_inserter(text_), "{}{{{}}} {}\n", name_, labels_, value);
-    }
-    template <class Value>
-    void sample(std::string_view label, std::string_view of, const Value& value) {
-        fmt::format_to(std::back_inserter(text_), "{}{{{},{}=\"{}\"}} {}\n", name_, labels_, label,
-                       label_value(of), value);
-    }
-    template <class Value>
-    void gauge(std::string_view name, std::string_view help, const Value& value) {
-        family(name, "gauge", help);
-        sample(value);
-    }
-    void flag(std::string_view name, std::string_view help, bool value) { gauge(name, help, int(value)); }
-    void counter(std::string_view name, std::string_view help, std::uint64_t value) {
-        family(name, "counter", help);
-        sample(value);
-    }
-    void comment(std::string_view text) { fmt::format_to(std::back_inserter(text_), "# {}\n", text); }
-    std::string take() { return std::move(text_); }
-
-  private:
-    std::string labels_;
-    std::string name_;
-    std::string text_;
-};
 
 // "4.1.0" -> "040100"
 std::string digits_of_version(std::string_view version) {
@@ -150,20 +101,20 @@ void add_own(Exposition& out, const AgentState& state) {
              state.seen.store_ok);
     if (!state.rule_counts.empty()) {
         out.family("pgherd_decisions_total", "counter", "How often each rule became the one that decides.");
-        for (const auto& [rule, count] : state.rule_counts) out.sample("rule", rule, count);
+        for (const auto& [rule, count] : state.rule_counts) out.sample(count, {{"rule", rule}});
     }
     if (!state.operation_took.empty()) {
         out.family("pgherd_operation_duration_seconds", "gauge",
                    "How long the last promotion, rewind, clone, … took.");
         for (const auto& [operation, took] : state.operation_took)
-            out.sample("operation", operation, fmt::format("{:.6f}", seconds(took)));
+            out.sample(fmt::format("{:.6f}", seconds(took)), {{"operation", operation}});
     }
 }
 
 }  // namespace
 
 std::string metrics_text(const AgentState& state) {
-    Exposition out(state.config);
+    Exposition out({}, {{"scope", state.config.scope}, {"name", state.config.name.text()}});
     out.gauge("patroni_version", "Patroni version that this agent is compatible with, as digits.",
               digits_of_version(kPatroniVersion));
     add_server(out, state);
