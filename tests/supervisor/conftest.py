@@ -27,3 +27,11 @@ def daemon(make):
 @pytest.fixture
 def client(daemon):
     return daemon.client()
+
+
+@pytest.fixture
+def two(daemon):
+    """A supervisor with the services "a", which starts by itself, and "b c", which does not."""
+    sleep = {"command": "sleep 600"}
+    daemon.add(services={"a": {**sleep, "startup": "enabled"}, "b c": sleep})
+    return daemon
