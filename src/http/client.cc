@@ -2,13 +2,12 @@
 
 #include <set>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/text.h"
+#include "eventloop/spawn.h"
 #include "http/exchange.h"
 
 namespace pgherd {
@@ -82,7 +81,7 @@ std::shared_ptr<Exchange> HttpClient::Core::start(const std::shared_ptr<Core>& s
     exchange->on_head = std::move(extra.on_head);
     exchange->body_source = std::move(extra.body_source);
     self->under_way.insert(exchange);
-    asio::co_spawn(self->pool->loop.context(), perform(self, exchange, std::move(done)), asio::detached);
+    spawn(self->pool->loop, perform(self, exchange, std::move(done)));
     return exchange;
 }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 
 #include "base/text.h"
 
@@ -44,8 +45,13 @@ asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve(EventLoop& loop, std
         lookup->found = std::move(found);
         lookup->ended.cancel();
     };
-    lookup->resolver.async_resolve(host, std::to_string(port), tcp::resolver::numeric_service,
-                                   std::move(on_found));
+    try {
+        lookup->resolver.async_resolve(host, std::to_string(port), tcp::resolver::numeric_service,
+                                       std::move(on_found));
+    } catch (const boost::system::system_error& failed) {  // the first lookup starts a thread
+        co_return fail(ErrorCode::unavailable,
+                       std::string("the host name cannot be looked up: ") + failed.what());
+    }
     const Timer limit = loop.clock().call_at(deadline, [lookup] { lookup->ended.cancel(); });
     co_await lookup->ended.async_wait(asio::as_tuple(asio::use_awaitable));
 

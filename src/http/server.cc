@@ -5,13 +5,12 @@
 #include <optional>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <sys/resource.h>
 
+#include "eventloop/spawn.h"
 #include "http/listeners.h"
 #include "http/server_connection.h"
 
@@ -82,8 +81,7 @@ Status HttpServer::Core::open() {
     if (options.max_connections > 0) max_connections = std::min(max_connections, options.max_connections);
     PGHERD_TRY(acceptors, open_listeners(loop.context(), options));
     if (!options.unix_socket.empty()) socket_file.emplace(options.unix_socket);
-    for (StreamAcceptor& acceptor : acceptors)
-        asio::co_spawn(loop.context(), accept(shared_from_this(), acceptor), asio::detached);
+    for (StreamAcceptor& acceptor : acceptors) spawn(loop, accept(shared_from_this(), acceptor));
     return {};
 }
 
@@ -105,7 +103,7 @@ void HttpServer::Core::admit(StreamSocket socket) {
     if (setting->table.size() >= max_connections) setting->table.abort_oldest(kExpendable);
     if (setting->table.size() >= max_connections + kReservedDescriptors / 4) return;  // nothing was idle
     auto connection = std::make_shared<ServerConnection>(setting, std::move(socket));
-    asio::co_spawn(loop.context(), ServerConnection::serve(std::move(connection)), asio::detached);
+    spawn(loop, ServerConnection::serve(std::move(connection)));
     if (!sweep) sweep_later();
 }
 

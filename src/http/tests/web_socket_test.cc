@@ -1,9 +1,9 @@
 // Websockets: both ends of our own, and the frames that others send.
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "eventloop/spawn.h"
 #include "http_testing.h"
 
 namespace pgherd {
@@ -126,16 +126,13 @@ TEST_F(WebSocketTest, OutlivesTheHandlerAndEndsWithTheServer) {
     ASSERT_TRUE(server);
     server_ = std::move(*server);
     bool ended = false;
-    asio::co_spawn(
-        loop_.context(),
-        [](WebSocketTest& test, bool& over) -> asio::awaitable<void> {
-            auto answer = co_await test.open();
-            const auto message = co_await answer->socket->read();
-            EXPECT_TRUE(message && message->data == "hello");
-            EXPECT_FALSE(co_await answer->socket->read());
-            over = true;
-        }(*this, ended),
-        asio::detached);
+    spawn(loop_, [](WebSocketTest& test, bool& over) -> asio::awaitable<void> {
+        auto answer = co_await test.open();
+        const auto message = co_await answer->socket->read();
+        EXPECT_TRUE(message && message->data == "hello");
+        EXPECT_FALSE(co_await answer->socket->read());
+        over = true;
+    }(*this, ended));
     ASSERT_TRUE(loop_.run_until([&] { return kept != nullptr; }, kLimit));
     run([](WebSocket& socket) -> asio::awaitable<void> { co_await socket.write_text("hello"); }(*kept));
     server_.reset();
