@@ -39,6 +39,7 @@ struct Gateway::Call {
 
     void note(Error next) {
         if (tried > 0) next.message = error.message + "; " + next.message;
+        if (error.maybe_done()) next.certainty = Certainty::maybe_done;
         error = std::move(next);
         ++tried;
     }
@@ -88,7 +89,7 @@ void Gateway::attempt(CallPtr call) {
 void Gateway::log_in(CallPtr call) {
     auto login = std::make_shared<Call>(Call{.path = "/auth/authenticate",
                                              .body = login_message(username_, password_),
-                                             .repeat = Repeat::harmless,
+                                             .repeat = Repeat::reading,
                                              .deadline = call->deadline,
                                              .is_login = true});
     login->done = [this, call](Result<JsonObject> answer) {
@@ -116,7 +117,7 @@ void Gateway::send(CallPtr call) {
     const auto left =
         static_cast<std::int64_t>(endpoints_.size() - std::min(call->tried, endpoints_.size() - 1));
     const Instant now = loop_.clock().now();
-    const Instant until = call->repeat == Repeat::harmless && !call->is_login
+    const Instant until = call->repeat != Repeat::never && !call->is_login
                               ? now + (call->deadline - now) / left
                               : call->deadline;
     auto on_answer = [this, call, endpoint](Result<HttpClientResponse> response) {
@@ -164,6 +165,8 @@ void Gateway::refused(CallPtr call, std::size_t endpoint, const HttpClientRespon
         return attempt(std::move(call));
     }
     if (verdict.try_elsewhere) return failed(std::move(call), endpoint, std::move(verdict.error));
+    // An earlier attempt may have done it.
+    if (call->error.maybe_done()) verdict.error.certainty = Certainty::maybe_done;
     call->done(std::unexpected(std::move(verdict.error)));
 }
 
@@ -187,8 +190,8 @@ void Gateway::probe_version(CallPtr call) {
 }
 
 void Gateway::failed(CallPtr call, std::size_t endpoint, Error error) {
-    const bool may_go_on = !error.maybe_done() || call->repeat == Repeat::harmless;
-    if (call->repeat == Repeat::harmless) error.certainty = Certainty::not_done;
+    const bool may_go_on = !error.maybe_done() || call->repeat != Repeat::never;
+    if (call->repeat == Repeat::reading) error.certainty = Certainty::not_done;
     call->note(std::move(error));
     leave(endpoint);
     if (may_go_on && call->tried < endpoints_.size()) return attempt(std::move(call));

@@ -20,8 +20,9 @@
 namespace pgherd::etcd {
 
 enum class Repeat {
-    never,    // only when it certainly was not done
-    harmless  // reading, and what changes nothing when done twice
+    never,     // only when it certainly was not done
+    harmless,  // what changes nothing when done twice
+    reading    // what changes nothing at all
 };
 
 class Gateway {

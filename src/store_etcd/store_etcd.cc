@@ -83,7 +83,7 @@ void EtcdStore::load(Instant deadline, Done<SnapshotPtr> done) {
         if (!snapshot) return done(std::unexpected(with_context(snapshot.error(), "cannot read the store")));
         done(std::make_shared<const Snapshot>(std::move(*snapshot)));
     };
-    gateway_.call("/kv/range", range_message(prefix_), Repeat::harmless, deadline, std::move(answered));
+    gateway_.call("/kv/range", range_message(prefix_), Repeat::reading, deadline, std::move(answered));
 }
 
 std::unique_ptr<Watch> EtcdStore::watch(Seen seen) {

@@ -34,7 +34,7 @@ void Watcher::load() {
     again_.reset();
     stream_.reset();
     line_.clear();
-    gateway_->call("/kv/range", range_message(prefix_), Repeat::harmless, loop_.clock().now() + kLimit,
+    gateway_->call("/kv/range", range_message(prefix_), Repeat::reading, loop_.clock().now() + kLimit,
                    [weak = weak_from_this(), round = round_](Result<JsonObject> answer) {
                        const auto self = weak.lock();
                        if (self && !self->ended() && self->round_ == round) self->loaded(std::move(answer));

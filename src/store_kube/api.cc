@@ -52,10 +52,12 @@ struct Api::Progress {
         if (errors.size() < 400) errors += (errors.empty() ? "" : "; ") + error.message;
         maybe_done = maybe_done || error.maybe_done();
     }
-    Error error(ErrorCode code, Repeat repeat) const {
-        const bool open = maybe_done && repeat == Repeat::never;
-        return {code, errors.empty() ? "the deadline has passed" : errors,
-                open ? Certainty::maybe_done : Certainty::not_done};
+    // What may be done twice may have been done, too.
+    Certainty certainty(const Request& request) const {
+        return maybe_done && request.writes() ? Certainty::maybe_done : Certainty::not_done;
+    }
+    Error error(ErrorCode code, const Request& request) const {
+        return {code, errors.empty() ? "the deadline has passed" : errors, certainty(request)};
     }
 };
 
@@ -146,7 +148,7 @@ asio::awaitable<Result<JsonObject>> Api::call(Request request, Instant deadline)
     Progress progress{.left = access_.servers.size()};
     for (;;) {
         const Instant now = loop_.clock().now();
-        if (now >= deadline) co_return std::unexpected(progress.error(ErrorCode::timeout, request.repeat));
+        if (now >= deadline) co_return std::unexpected(progress.error(ErrorCode::timeout, request));
         refresh_credentials(false);
         const std::string server = access_.servers[current_];
         // A connection may be dead without telling; a second attempt needs time as well.
@@ -159,7 +161,7 @@ asio::awaitable<Result<JsonObject>> Api::call(Request request, Instant deadline)
             refresh_credentials(response.error().code == ErrorCode::denied);
             // A certificate that cannot be used: nobody was asked, and trying again will not help.
             if (response.error().code == ErrorCode::invalid)
-                co_return std::unexpected(progress.error(ErrorCode::unavailable, request.repeat));
+                co_return std::unexpected(progress.error(ErrorCode::unavailable, request));
             leave(server);
         } else if (response->status / 100 == 2) {
             if (on_answer) on_answer(true, now);
@@ -183,21 +185,20 @@ asio::awaitable<Result<JsonObject>> Api::call(Request request, Instant deadline)
             }
             if (works && !temporary(response->status)) {
                 Error final = error;
-                if (progress.maybe_done && request.repeat == Repeat::never)
-                    final.certainty = Certainty::maybe_done;
+                final.certainty = progress.certainty(request);
                 co_return std::unexpected(std::move(final));
             }
             if (response->status != 429) leave(server);
             pause = std::max(pause, retry_after(*response).value_or(Duration{}));
         }
         if (progress.maybe_done && request.repeat == Repeat::never)
-            co_return std::unexpected(progress.error(ErrorCode::unavailable, request.repeat));
+            co_return std::unexpected(progress.error(ErrorCode::unavailable, request));
         if (progress.left > 1) {
             --progress.left;
             if (!response) continue;
         }
         if (loop_.clock().now() + pause >= deadline)
-            co_return std::unexpected(progress.error(ErrorCode::unavailable, request.repeat));
+            co_return std::unexpected(progress.error(ErrorCode::unavailable, request));
         progress.pause = std::min(progress.pause * 2, kLongestPause);
         co_await sleep_until(loop_.clock().now() + pause);
     }

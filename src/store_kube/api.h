@@ -31,6 +31,8 @@ struct Request {
     std::string path;  // with the query
     std::string body = {};
     Repeat repeat = Repeat::harmless;
+
+    bool writes() const { return method != "GET"; }
 };
 
 class Api {

@@ -95,7 +95,10 @@ asio::awaitable<Result<Duration>> Leases::keep(LeaseId lease, Instant deadline) 
     if (on_written) on_written(kept->version);
     if (!lease_objects_) {
         if (Status lock = co_await renew_lock(lease, deadline); !lock) {
-            if (lock.error().code == ErrorCode::not_found) ended(lease);
+            if (lock.error().code == ErrorCode::not_found)
+                ended(lease);
+            else
+                lock.error().certainty = Certainty::maybe_done;  // half of it is
             co_return std::unexpected(std::move(lock).error());
         }
     }

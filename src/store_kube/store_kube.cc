@@ -4,13 +4,11 @@
 #include <optional>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "codec/environment.h"
+#include "eventloop/spawn.h"
 #include "http/tls.h"
 #include "http/url.h"
 #include "store_kube/access.h"
@@ -106,8 +104,7 @@ void KubeStore::run(std::string what, Work work, Done<T> done) {
     };
     loop_.post(scope_.guard(
         [this, perform, what = std::move(what), work = std::move(work), done = std::move(done)]() mutable {
-            asio::co_spawn(loop_.context(), perform(std::move(what), std::move(work), std::move(done)),
-                           asio::detached);
+            spawn(loop_, perform(std::move(what), std::move(work), std::move(done)));
         }));
 }
 
@@ -326,7 +323,7 @@ Result<std::set<std::string>> find_kube_clusters(EventLoop& loop, const Kubernet
                         auto result) -> asio::awaitable<void> {
         *result = co_await asked.call({"GET", std::move(what)}, deadline);
     };
-    asio::co_spawn(loop.context(), ask(api, path, loop.clock().now() + patience, answer), asio::detached);
+    spawn(loop, ask(api, path, loop.clock().now() + patience, answer));
     loop.run_until([&] { return answer->has_value(); }, patience + std::chrono::seconds(1));
     if (!*answer) return fail(ErrorCode::timeout, fmt::format("{} does not answer", api.describe()));
     if (!**answer) return std::unexpected((*answer)->error());

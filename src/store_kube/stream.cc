@@ -2,10 +2,9 @@
 
 #include <algorithm>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 #include <fmt/format.h>
+
+#include "eventloop/spawn.h"
 
 namespace pgherd::kube {
 
@@ -69,7 +68,7 @@ void Stream::list() {
         auto answer = co_await api.call({"GET", std::move(path)}, deadline);
         if (const auto stream = self()) stream->listed(std::move(answer));
     };
-    asio::co_spawn(loop_.context(), run(*api_, path_, loop_.clock().now() + kLimit, self()), asio::detached);
+    spawn(loop_, run(*api_, path_, loop_.clock().now() + kLimit, self()));
 }
 
 void Stream::listed(Result<JsonObject> answer) {

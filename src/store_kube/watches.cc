@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/text.h"
+#include "eventloop/spawn.h"
 
 namespace pgherd::kube {
 
@@ -211,7 +209,7 @@ void Watches::plan_end() {
             self->checking_ = false;
             self->plan_end();
         };
-        asio::co_spawn(loop_.context(), check(this, self_, lease), asio::detached);
+        spawn(loop_, check(this, self_, lease));
     });
 }
 
@@ -315,7 +313,7 @@ void Watches::plan_tidy() {
                                          self->loop_.clock().now() + kCallLimit);
             if (!alive.expired()) self->tidy_timer_.reset();
         };
-        asio::co_spawn(loop_.context(), tidy(this, self_), asio::detached);
+        spawn(loop_, tidy(this, self_));
     });
 }
 

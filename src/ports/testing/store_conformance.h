@@ -43,8 +43,8 @@ class StoreBackend {
     // Interrupts the watches of every client in the backend's own way (cuts connections, compacts, restarts),
     // such that changes can be missed if nobody takes care. False: nothing can interrupt this backend.
     virtual bool interrupt() { return false; }
-    // The next swap, by the client that was made first, is done but its answer gets lost. False: this backend
-    // cannot lose an answer on demand.
+    // The next write, by the client that was made first, is done but its answer gets lost. False: this
+    // backend cannot lose an answer on demand.
     virtual bool lose_next_answer() { return false; }
 
     // The shortest time to live that is kept exactly, and how much later than it a lease may end.
@@ -578,6 +578,24 @@ TEST_P(StoreConformance, ASwapWhoseAnswerIsLostIsMaybeDoneAndARepetitionMayConfl
     ASSERT_TRUE(run_until([&] { return load(*b_).has_value(); }));
     EXPECT_EQ(value(*b_, "leader"), "m1");
     EXPECT_TRUE(failed(swap(*b_, {"leader", IfAbsent{}, "m2", {}}), ErrorCode::conflict));
+}
+
+// Both may be repeated, and then succeed; what they must not say is that nothing was done.
+TEST_P(StoreConformance, AnAnswerThatIsLostDoesNotMakeARenewalOrAnEndUndone) {
+    const auto lease = grant(*a_, std::chrono::seconds(30));
+    ASSERT_TRUE(succeeded(lease));
+    if (!backend_->lose_next_answer()) GTEST_SKIP() << "this backend loses no answers on demand";
+    const Duration limit = std::chrono::seconds(3);
+    const auto kept =
+        wait<Duration>([&](Instant d, auto done) { a_->keep(*lease, d, std::move(done)); }, limit);
+    if (!kept) EXPECT_TRUE(kept.error().maybe_done()) << kept.error().message;
+    ASSERT_TRUE(run_until([&] { return keep(*a_, *lease).has_value(); }));
+    backend_->lose_next_answer();
+    const Status ended =
+        wait<void>([&](Instant d, auto done) { a_->revoke(*lease, d, std::move(done)); }, limit);
+    if (!ended) EXPECT_TRUE(ended.error().maybe_done()) << ended.error().message;
+    ASSERT_TRUE(run_until([&] { return load(*b_).has_value(); }));
+    EXPECT_TRUE(failed(keep(*b_, *lease), ErrorCode::not_found));
 }
 
 }  // namespace pgherd

@@ -9,7 +9,7 @@ namespace {
 class EtcdBackend final : public StoreBackend {
   public:
     EtcdBackend()
-        : proxy_(loop_, server().port(), is_swap), prefix_(fmt::format("/service/c{}/", ++count())) {}
+        : proxy_(loop_, server().port(), is_write), prefix_(fmt::format("/service/c{}/", ++count())) {}
 
     std::unique_ptr<Store> client() override {
         StoreConfig config = server().config();

@@ -71,8 +71,8 @@ class EtcdServer {
 };
 
 // What Proxy::lose_next_answer means here.
-inline bool is_swap(std::string_view request) {
-    return request.contains("/kv/txn");
+inline bool is_write(std::string_view request) {
+    return request.contains("/kv/txn") || request.contains("/lease/");
 }
 
 // A bare call to etcd, for what the Store port has no business with.

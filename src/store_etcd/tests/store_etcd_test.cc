@@ -123,7 +123,7 @@ TEST_F(EtcdStoreTest, AWatchReportsAnOutageOnceAndGoesOnAfterARestart) {
 TEST_F(EtcdStoreTest, AWatchMovesAwayFromAnEndpointThatFailsAWrite) {
     EtcdServer server;
     Proxy working(loop_, server.port());
-    Proxy breaking(loop_, server.port(), is_swap);
+    Proxy breaking(loop_, server.port(), is_write);
     StoreConfig config = server.config();
     config.endpoints = {{"127.0.0.1", breaking.port()}, {"127.0.0.1", working.port()}};
     const auto store = open(config);

@@ -260,7 +260,7 @@ class PlainKube {
 
 // What Proxy::lose_next_answer means here; it must see plain HTTP.
 inline bool is_write(std::string_view request) {
-    return request.starts_with("POST") || request.starts_with("PATCH");
+    return request.starts_with("POST") || request.starts_with("PATCH") || request.starts_with("DELETE");
 }
 
 }  // namespace pgherd
