@@ -63,6 +63,9 @@ constexpr Verb kVerbs[] = {
     {"watchdog-back", 1, Effect::calms,
      [](Director& d, const Names& n) { d.member(n[0]).server().refuse_deadlines(false); }},
     {"stall-watch", 1, Effect::none, [](Director& d, const Names& n) { d.stall_watch(n[0]); }},
+    {"read-only", 1, Effect::disturbs, [](Director& d, const Names& n) { d.let_write(n[0], false); }},
+    {"writable", 1, Effect::calms, [](Director& d, const Names& n) { d.let_write(n[0], true); }},
+    {"take-address", 2, Effect::disturbs, [](Director& d, const Names& n) { d.take_address(n[0], n[1]); }},
     {"fail-next", 1, Effect::none,
      [](Director& d, const Names& n) { d.member(n[0]).server().fail_next_operation(); }},
 };
@@ -162,6 +165,18 @@ void Director::stall_watch(const std::string& name) {
     auto& until = cluster_.health.watch_stalled_until;
     until.resize(cluster_.members.size());
     until[index(name)] = Instant::max();
+}
+
+void Director::let_write(const std::string& name, bool may) {
+    auto& readers = cluster_.health.readers;
+    if (may)
+        readers.erase(static_cast<int>(index(name)));
+    else
+        readers.insert(static_cast<int>(index(name)));
+}
+
+void Director::take_address(const std::string& of, const std::string& by) {
+    cluster_.world.network.give_address(static_cast<int>(index(of)), static_cast<int>(index(by)));
 }
 
 void Director::failover(const std::string& candidate) {

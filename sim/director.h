@@ -14,6 +14,8 @@
 //     foreign-directory A       A's data directory has become something that is no instance
 //     watchdog-missing A        A's guard refuses to take deadlines, until `watchdog-back A`
 //     stall-watch A             A's watch of the store shows nothing new, and no error
+//     read-only A, writable A   the store lets A read only; no more
+//     take-address A B          who asks the agent of A comes to B
 //     fail-next A               the next operation of A's PostgreSQL fails
 #pragma once
 
@@ -45,6 +47,8 @@ class Director {
     // A write was acknowledged here not long ago, or it is a violation.
     void check_writes(const std::string& member);
     void stall_watch(const std::string& name);
+    void let_write(const std::string& name, bool may);
+    void take_address(const std::string& of, const std::string& by);
     Member& member(const std::string& name) { return *cluster_.members[index(name)]; }
 
   private:

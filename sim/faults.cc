@@ -46,6 +46,15 @@ const std::vector<Faults::Kind>& Faults::failsafe_kinds() {
     return kAll;
 }
 
+// Drawn apart: the seeds without them stay what they were.
+const std::vector<Faults::Kind>& Faults::later_kinds() {
+    static const std::vector<Kind> kAll{
+        {"take address", &Faults::take_address},
+        {"store read only", &Faults::store_read_only},
+    };
+    return kAll;
+}
+
 Faults::Faults(Cluster cluster, Dice dice) : cluster_(cluster), dice_(dice) {
     const double share = dice_.chance(0.5) ? 0.15 : 0.45;
     for (const auto& kind : kinds())
@@ -54,6 +63,9 @@ Faults::Faults(Cluster cluster, Dice dice) : cluster_(cluster), dice_(dice) {
         for (const auto& kind : failsafe_kinds())
             if (dice_.chance(0.5)) enabled_.push_back(kind);
     if (enabled_.empty()) enabled_.push_back(kinds()[dice_.below(kinds().size())]);
+    Dice apart = Dice(dice_).fork();
+    for (const auto& kind : later_kinds())
+        if (apart.chance(0.15)) enabled_.push_back(kind);
     pace_ = dice_.between(milliseconds(800), seconds(8));
 }
 
@@ -235,6 +247,19 @@ void Faults::split(int) {
     heal_later(std::move(cuts), cluster_.ttl * 3);
 }
 
+// Another member gets its address, or the two change places.
+void Faults::take_address(int i) {
+    const int by = anybody();
+    if (by == i) return;
+    Network& network = cluster_.world.network;
+    network.give_address(i, by);
+    if (dice_.chance(0.5)) network.give_address(by, i);
+    for_a_while(cluster_.ttl * 3, {i, by}, [&network, i, by] {
+        network.give_address(i, i);
+        network.give_address(by, by);
+    });
+}
+
 // --- the store
 // ---------------------------------------------------------------------------------------------------------
 
@@ -301,6 +326,11 @@ void Faults::watch_stalls(int i) {
     until[static_cast<std::size_t>(i)] =
         cluster_.world.clock.now() + dice_.between(seconds(1), cluster_.ttl * 3);
     for_a_while(cluster_.ttl * 4, {i}, [] {});
+}
+
+void Faults::store_read_only(int i) {
+    cluster_.health.readers.insert(i);
+    for_a_while(cluster_.ttl * 4, {i}, [this, i] { cluster_.health.readers.erase(i); });
 }
 
 // --- the operator

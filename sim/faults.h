@@ -38,6 +38,7 @@ class Faults {
     };
     static const std::vector<Kind>& kinds();
     static const std::vector<Kind>& failsafe_kinds();
+    static const std::vector<Kind>& later_kinds();
 
     void next();
     int anybody() { return static_cast<int>(dice_.below(cluster_.members.size())); }
@@ -58,12 +59,14 @@ class Faults {
     void cut_from_store(int i);
     void cut_one_way(int i);
     void split(int i);
+    void take_address(int i);
     void store_down(int i);
     void store_refuses(int i);
     void store_late(int i);
     void store_and_replicas(int i);
     void store_loses_answers(int i);
     void watch_stalls(int i);
+    void store_read_only(int i);
     void lose_disk(int i);
     void operation_fails(int i);
     void step_wall_clock(int i);

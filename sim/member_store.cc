@@ -17,13 +17,15 @@ void MemberStore::ask(bool write, Instant deadline, Done<T> done, Request reques
                           write ? Certainty::maybe_done : Certainty::not_done));
     });
     if (!reached()) return;
-    clock_.after(delay(), [this, call, request = std::move(request)]() mutable {
-        if (health_.refusing) {
-            return clock_.after(network_.delay(), [this, call] {
-                if (network_.hears(member_, network_.store()))
-                    call->answer(fail(ErrorCode::unavailable, "the store refuses"));
+    clock_.after(delay(), [this, write, call, request = std::move(request)]() mutable {
+        const auto refuse = [this, &call](ErrorCode code, const char* why) {
+            clock_.after(network_.delay(), [this, call, code, why] {
+                if (network_.hears(member_, network_.store())) call->answer(fail(code, why));
             });
-        }
+        };
+        if (health_.refusing) return refuse(ErrorCode::unavailable, "the store refuses");
+        if (write && health_.readers.contains(member_))
+            return refuse(ErrorCode::denied, "this member may only read");
         if (!reached()) return;
         request([this, call](Result<T> result) {
             if (dice_.chance(health_.lost_answer)) return;

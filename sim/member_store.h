@@ -7,6 +7,8 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <vector>
 
 #include "ports/store.h"
 #include "sim/clock.h"
@@ -22,6 +24,7 @@ struct StoreHealth {
     double late = 0;                           // chance that a request or its answer takes seconds
     double lost_answer = 0;                    // chance that an answer gets lost
     std::vector<Instant> watch_stalled_until;  // by member
+    std::set<int> readers;                     // the members that it lets read only
 };
 
 class MemberStore final : public Store {

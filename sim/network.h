@@ -3,9 +3,12 @@
 // Machines are the members (0 … n-1) and the store (n). Cuts are counted, so that two faults may cut the same
 // link and the first to heal does not heal the other. A message that meets a cut is lost, as a caller sees
 // it; streams (replication) look again when something has healed.
+//
+// A member's address may be given to another one: then that one gets the questions that were meant for it.
 #pragma once
 
 #include <functional>
+#include <numeric>
 #include <vector>
 
 #include "sim/dice.h"
@@ -15,7 +18,12 @@ namespace pgherd::sim {
 class Network {
   public:
     Network(int members, Dice dice)
-        : size_(members + 1), cuts_(static_cast<std::size_t>(size_ * size_)), dice_(dice) {}
+        : size_(members + 1),
+          cuts_(static_cast<std::size_t>(size_ * size_)),
+          holders_(static_cast<std::size_t>(members)),
+          dice_(dice) {
+        restore_addresses();
+    }
 
     int store() const { return size_ - 1; }
     bool hears(int to, int from) const { return to == from || cuts_[index(from, to)] == 0; }
@@ -31,8 +39,13 @@ class Network {
     }
     void heal_everything() {
         std::fill(cuts_.begin(), cuts_.end(), 0);
+        restore_addresses();
         changed();
     }
+    // Who has the address of this member now.
+    int holder(int member) const { return holders_[static_cast<std::size_t>(member)]; }
+    void give_address(int of, int to) { holders_[static_cast<std::size_t>(of)] = to; }
+    void restore_addresses() { std::iota(holders_.begin(), holders_.end(), 0); }
     Duration delay() { return dice_.about(std::chrono::microseconds(400)); }
     void on_change(std::function<void()> then) { then_ = std::move(then); }
 
@@ -44,6 +57,7 @@ class Network {
 
     int size_;
     std::vector<int> cuts_;
+    std::vector<int> holders_;
     Dice dice_;
     std::function<void()> then_;
 };

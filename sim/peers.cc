@@ -1,6 +1,5 @@
 #include "sim/peers.h"
 
-#include "base/text.h"
 #include "codec/peer.h"
 #include "ports/pending.h"
 #include "sim/postgres/server.h"
@@ -22,7 +21,8 @@ void SimPeers::send(const std::string& api_url, HttpRequest request, Instant dea
     auto question = std::make_shared<Pending<HttpResponse>>(gate_->through(std::move(done)));
     question->deadline = clock_.call_at(
         deadline, [question] { question->answer(fail(ErrorCode::timeout, "the peer does not answer")); });
-    const int peer = member_of(api_url, members_);
+    const int address = member_of(api_url, members_);
+    const int peer = address < 0 ? address : network_.holder(address);
     if (peer < 0 || !network_.hears(peer, member_)) return;
     request.peer_address = host_of(member_);
     clock_.after(network_.delay(), [&clock = clock_, &network = network_, rest = rest_, here = member_, peer,
@@ -61,16 +61,8 @@ void SimPeers::failsafe(const std::string& api_url, FailsafeMessage message, Ins
     send(api_url, std::move(request), deadline,
          [done = std::move(done)](Result<HttpResponse> response) mutable {
              if (!response) return done(std::unexpected(response.error()));
-             if (response->status != 200)
-                 return done(fail(response->status == 400 ? ErrorCode::unavailable : ErrorCode::conflict,
-                                  "the peer does not accept: " + response->body));
-             FailsafeAnswer answer;
-             for (const auto& [name, value] : response->headers) {
-                 if (iequals(name, "voted")) answer.voted = true;
-                 if (iequals(name, "lsn"))
-                     if (const auto lsn = parse_uint(value)) answer.position = Lsn{*lsn};
-             }
-             done(answer);
+             done(parse_failsafe_answer(
+                 response->status, {response->headers.begin(), response->headers.end()}, response->body));
          });
 }
 

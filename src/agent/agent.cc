@@ -29,7 +29,7 @@ Agent::Impl::Impl(AgentConfig config, Ports ports, std::move_only_function<void(
       lease_(config.name, ports.store, mirror_, ports.clock, ports.postgres, ports.log,
              [this] { changed(); }),
       instance_(ports.postgres, ports.clock, ports.log, [this] { changed(); }),
-      questions_(ports.peers, ports.postgres, ports.clock, ports.log, [this] { changed(); }),
+      questions_(config.scope, ports.peers, ports.postgres, ports.clock, ports.log, [this] { changed(); }),
       publisher_(config.name, mirror_, lease_, ports.clock) {
     state_.config = std::move(config);
     state_.started = ports_.clock.now();
@@ -106,7 +106,7 @@ void Agent::Impl::observe() {
     seen.self.may_lead = state_.config.tags.may_lead();
     seen.self.priority = state_.config.tags.failover_priority.value_or(1);
     seen.cluster = mirror_.view();
-    seen.store_ok = mirror_.ok();
+    seen.store_ok = mirror_.ok() && !lost_to_the_primary();
     seen.store_silent_since = mirror_.silent_since();
     seen.initialize_mine = seen.cluster && seen.cluster->initialize_exists && !seen.cluster->initialize &&
                            lease_.id().value() != 0 && seen.cluster->initialize_lease == lease_.id();
@@ -160,6 +160,13 @@ void Agent::Impl::observe() {
         seen.failsafe_round_until = Instant{};
         lease_.retract();
     }
+}
+
+// A primary that may read the store, but not renew its lease there, has lost it like any other, and members
+// may keep it going. What it can read only makes it hear sooner that another one leads.
+bool Agent::Impl::lost_to_the_primary() const {
+    const PostgresState& pg = instance_.state();
+    return state_.seen.config.failsafe_mode && lease_.withheld() && pg.running() && !pg.standby();
 }
 
 void Agent::Impl::note(const ha::Decision& decision) {

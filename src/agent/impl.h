@@ -35,6 +35,7 @@ class Agent::Impl {
     void step();
     void tick();
     void observe();
+    bool lost_to_the_primary() const;
     void note(const ha::Decision& decision);
     void schedule(std::optional<Instant> wake);
     // --- acting

@@ -11,6 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr std::string_view kLeader = "leader";
+constexpr Duration kGrantAgain = 30s;  // another lease, after the store has refused it
 bool answered(const Error& error) {
     return error.code != ErrorCode::unavailable && error.code != ErrorCode::timeout;
 }
@@ -31,8 +32,8 @@ Lease::Lease(MemberName self, Store& store, StoreMirror& mirror, Clock& clock, P
       changed_(std::move(changed)) {}
 
 void Lease::configure(Duration ttl, Duration loop_wait, bool paused) {
-    ttl_ = ttl;
-    interval_ = std::min<Duration>(loop_wait, ttl / 4);
+    if (std::exchange(ttl_, ttl) != ttl) grant_due_ = Instant{};
+    loop_wait_ = loop_wait;
     if (std::exchange(paused_, paused) == paused) return;
     // Whoever leads: a pause ends no primary, nor does a deadline from before it (of an agent that has died,
     // say).
@@ -42,12 +43,22 @@ void Lease::configure(Duration ttl, Duration loop_wait, bool paused) {
         arm(end());
 }
 
+// The lease that is there lives by its own time until there is one for the new.
+Duration Lease::shortest_ttl() const {
+    return id_.value() == 0 ? ttl_ : std::min(ttl_, granted_ttl_);
+}
+
+Duration Lease::interval() const {
+    return std::min<Duration>(loop_wait_, shortest_ttl() / 4);
+}
+
 Duration Lease::call_limit() const {
-    return std::clamp<Duration>(ttl_ / 4, 500ms, 5s);
+    return std::clamp<Duration>(shortest_ttl() / 4, 500ms, 5s);
 }
 
 Instant Lease::next_due() const {
-    return last_sent_ + interval_;
+    if (id_.value() == 0) return grant_due_;
+    return last_sent_ == Instant{} ? last_sent_ : last_sent_ + interval();
 }
 
 bool Lease::holds() const {
@@ -72,12 +83,8 @@ bool Lease::lost() const {
 
 void Lease::tick(bool renew_lock) {
     if (mirror_.reloading() || (holds() && mirror_.watched() < taken_)) mirror_.reload();
-    if (calling_) return;
-    bool due = last_sent_ == Instant{} || clock_.now() >= next_due();
-    if (id_.value() == 0 || (granted_ttl_ != ttl_ && next_.value() == 0)) {
-        if (due) grant();
-        return;
-    }
+    if (needs_grant() && !granting_ && clock_.now() >= grant_due_) grant();
+    if (id_.value() == 0 || keeping_) return;
     auto view = mirror_.view();
     if (next_.value() != 0 && holds())
         retake(next_);
@@ -86,7 +93,7 @@ void Lease::tick(bool renew_lock) {
     else if (view && view->led_by(self_) &&
              (view->leader->lease != id_ || (renew_lock && view->leader->modified == released_)))
         retake(id_);
-    if (due && (renew_lock || !holds())) keep();
+    if (clock_.now() >= next_due() && (renew_lock || !holds())) keep();
     arm_what_was_learnt();
 }
 
@@ -96,42 +103,67 @@ void Lease::arm_what_was_learnt() {
 }
 
 // A lease that does not exist yet, or one for another ttl.
+bool Lease::needs_grant() const {
+    return id_.value() == 0 || (granted_ttl_ != ttl_ && next_.value() == 0);
+}
+
 void Lease::grant() {
-    calling_ = true;
-    Instant sent = last_sent_ = clock_.now();
+    granting_ = true;
+    Instant sent = clock_.now();
+    grant_due_ = sent + interval();
     Duration ttl = ttl_;
     store_.grant(ttl, sent + call_limit(), scope_.guard([this, sent, ttl](Result<LeaseId> result) {
-        calling_ = false;
-        mirror_.contact(result || answered(result.error()));
+        granting_ = false;
+        judge(result ? nullptr : &result.error(), id_.value() == 0);
         if (!result) {
-            log_.warning("lease-not-granted", with_context(result.error(), "cannot get a lease").message);
-            return changed_();
+            not_granted(result.error(), ttl);
+        } else {
+            grant_failure_.clear();
+            next_ = *result;
+            next_ttl_ = ttl;
+            next_valid_until_ = sent + ttl;
+            if (id_.value() == 0) take_into_use();
         }
-        next_ = *result;
-        next_ttl_ = ttl;
-        next_valid_until_ = sent + ttl;
-        if (id_.value() == 0) take_into_use();
         changed_();
     }));
+}
+
+// Of the lease that there is; that another one is refused ends nothing.
+void Lease::judge(const Error* error, bool of_this_one) {
+    bool heard = !error || answered(*error);
+    mirror_.contact(heard);
+    if (heard && of_this_one) withheld_ = error && error->code != ErrorCode::not_found;
+}
+
+void Lease::not_granted(const Error& error, Duration ttl) {
+    std::string what = "cannot get a lease";
+    if (id_.value() != 0) {
+        what = fmt::format("cannot go over to a ttl of {}, that of {} stays", to_text(ttl),
+                           to_text(granted_ttl_));
+        if (ttl == ttl_ && answered(error)) grant_due_ = clock_.now() + kGrantAgain;
+    }
+    std::string text = with_context(error, what).message;
+    if (std::exchange(grant_failure_, text) != text) log_.warning("lease-not-granted", std::move(text));
 }
 
 void Lease::take_into_use() {
     id_ = std::exchange(next_, LeaseId());
     granted_ttl_ = next_ttl_;
     valid_until_ = next_valid_until_;
+    last_sent_ = next_valid_until_ - next_ttl_;
 }
 
 void Lease::keep() {
-    calling_ = true;
+    keeping_ = true;
     Instant sent = last_sent_ = clock_.now();
     store_.keep(id_, sent + call_limit(), scope_.guard([this, sent, id = id_](Result<Duration> result) {
-        calling_ = false;
-        mirror_.contact(result || answered(result.error()));
-        if (result) {
+        keeping_ = false;
+        judge(result ? nullptr : &result.error(), id == id_);
+        if (result && id == id_) {
             renewed(sent, std::min(*result, granted_ttl_));
-        } else if (result.error().code == ErrorCode::not_found) {
+        } else if (!result && result.error().code == ErrorCode::not_found) {
             ended(id);
-        } else {
+        } else if (!result) {
             log_.warning("lease-not-renewed", with_context(result.error(), "cannot renew the lease").message);
         }
         changed_();
@@ -142,7 +174,7 @@ void Lease::ended(LeaseId lease) {
     if (lease != id_) return;
     log_.warning("lease-lost", "the store has ended our lease");
     id_ = LeaseId();
-    last_sent_ = Instant{};  // a new one at once
+    grant_due_ = Instant{};  // a new one at once
 }
 
 void Lease::renewed(Instant sent, Duration ttl) {
@@ -205,6 +237,8 @@ void Lease::retake(LeaseId lease) {
     bool held = holds();
     mirror_.write({key, IfRevision{view->leader->modified}, self_.text(), lease}, call_limit(),
                   [this, lease, held](Result<Revision> result) {
+                      if (!result && lease == next_ && result.error().code == ErrorCode::not_found)
+                          next_ = LeaseId();  // it has ended before it was of use: another one
                       if (!result) return;
                       if (!held) picture_ = Revision();
                       if (!held) gained(*result);

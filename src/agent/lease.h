@@ -4,11 +4,15 @@
 // until the time to live has passed since the *sending* of the last confirmed renewal, less a margin, and
 // only as far as the guard has confirmed that it will kill a primary at that moment: a lock that nobody
 // enforces is none.
+//
+// Another time to live takes another lease, to which the lock moves. Until it is there, however long the
+// store may refuse it, the old one is renewed as before.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "agent/store_mirror.h"
 #include "base/scope.h"
@@ -46,7 +50,7 @@ class Lease {
     Instant extended_until() const { return extended_until_; }
 
     LeaseId id() const { return id_; }
-    // When the next renewal or grant is due.
+    // When the next renewal or first grant is due.
     Instant next_due() const;
     // The leader record names us, under our lease.
     bool holds() const;
@@ -60,9 +64,14 @@ class Lease {
     bool enforced() const { return refused_ == Instant{} || clock_.now() - refused_ > ttl_; }
     // The store has said that the lock is not ours.
     bool lost() const;
+    // It answers, but does not renew the lease, nor give another one (rights that were taken away, say).
+    bool withheld() const { return withheld_; }
 
   private:
+    bool needs_grant() const;
     void grant();
+    void not_granted(const Error& error, Duration ttl);
+    void judge(const Error* error, bool of_this_one);
     void keep();
     void take_into_use();
     void retake(LeaseId lease);
@@ -72,6 +81,8 @@ class Lease {
     void renewed(Instant sent, Duration ttl);
     void arm(Instant until);
     bool initializes() const;
+    Duration shortest_ttl() const;
+    Duration interval() const;
     Duration call_limit() const;
 
     MemberName self_;
@@ -83,7 +94,7 @@ class Lease {
     std::function<void()> changed_;
 
     Duration ttl_ = std::chrono::seconds(30);
-    Duration interval_ = std::chrono::seconds(10);
+    Duration loop_wait_ = std::chrono::seconds(10);
     bool paused_ = false;
     LeaseId id_;
     Revision taken_;  // a lock gained at this revision counts only with a picture of the store that is as new
@@ -98,9 +109,13 @@ class Lease {
     Instant asked_until_;  // … and what it was last asked for
     Instant extending_;    // the end of the latest extension that was asked for
     Instant extended_until_;
-    Instant refused_;  // when it last refused
-    Instant last_sent_;
-    bool calling_ = false;
+    Instant refused_;    // when it last refused
+    Instant last_sent_;  // of a renewal of id_, or of its grant
+    bool withheld_ = false;
+    bool keeping_ = false;
+    bool granting_ = false;
+    Instant grant_due_;
+    std::string grant_failure_;  // the last one shown
     Scope scope_;
 };
 

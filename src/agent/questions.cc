@@ -7,11 +7,30 @@
 namespace pgherd::agent {
 
 namespace {
+
 constexpr std::string_view kAsCandidate = "?candidate=yes";
+
+// Who has answered instead speaks for itself alone.
+template <class Answer>
+Result<Answer> from_whom_was_asked(const PeerIdentity& asked, Result<Answer> answer) {
+    if (!answer || asked.may_be(answer->from)) return answer;
+    return fail(ErrorCode::unavailable, "its address belongs to " + to_string(answer->from) + " now");
+}
+
 }  // namespace
 
-Questions::Questions(Peers& peers, Postgres& postgres, Clock& clock, Log& log, std::function<void()> changed)
-    : peers_(peers), postgres_(postgres), clock_(clock), log_(log), changed_(std::move(changed)) {}
+Questions::Questions(std::string cluster, Peers& peers, Postgres& postgres, Clock& clock, Log& log,
+                     std::function<void()> changed)
+    : cluster_(std::move(cluster)),
+      peers_(peers),
+      postgres_(postgres),
+      clock_(clock),
+      log_(log),
+      changed_(std::move(changed)) {}
+
+PeerIdentity Questions::whom(const MemberName& name, const ClusterView& view) const {
+    return {name, cluster_, view.initialize.value_or(SystemId())};
+}
 
 void Questions::ask_peers(const ClusterView& view, const std::vector<MemberName>& members, Duration limit,
                           bool as_candidate) {
@@ -26,9 +45,10 @@ void Questions::ask_peers(const ClusterView& view, const std::vector<MemberName>
         ++outstanding_;
         std::string url = member ? member->api_url : listed->second;
         if (as_candidate) url += kAsCandidate;
-        peers_.ask(url, clock_.now() + limit, scope_.guard([this, number, name](Result<PeerStatus> result) {
-            answered(number, name, std::move(result));
-        }));
+        peers_.ask(url, clock_.now() + limit,
+                   scope_.guard([this, number, asked = whom(name, view)](Result<PeerStatus> result) {
+                       answered(number, asked, from_whom_was_asked(asked, std::move(result)));
+                   }));
     }
     if (outstanding_ == 0) {
         round_.complete = true;
@@ -36,9 +56,9 @@ void Questions::ask_peers(const ClusterView& view, const std::vector<MemberName>
     }
 }
 
-void Questions::answered(std::uint64_t round, const MemberName& member, Result<PeerStatus> result) {
+void Questions::answered(std::uint64_t round, const PeerIdentity& asked, const Result<PeerStatus>& result) {
     if (round != round_number_) return;
-    ha::PeerAnswer& answer = round_.answers[member];
+    ha::PeerAnswer& answer = round_.answers[asked.name];
     answer.reachable = result.has_value();
     if (result) {
         answer.in_recovery = result->in_recovery;
@@ -50,7 +70,7 @@ void Questions::answered(std::uint64_t round, const MemberName& member, Result<P
         answer.failsafe_unsure = result->failsafe_unsure;
     } else {
         log_.info("peer-silent",
-                  fmt::format("{} does not answer: {}", member.text(), result.error().message));
+                  fmt::format("{} does not answer: {}", asked.name.text(), result.error().message));
     }
     round_.complete = --outstanding_ == 0;
     changed_();
@@ -62,20 +82,27 @@ void Questions::ask_failsafe(const ClusterView& view, const std::vector<MemberNa
     for (const MemberName& name : members) {
         auto url = view.failsafe.find(name);
         if (url == view.failsafe.end() || !confirming_.insert(name).second) continue;
-        peers_.failsafe(
-            url->second, message, clock_.now() + limit,
-            scope_.guard([this, outage = failsafe_number_, name, until](Result<FailsafeAnswer> result) {
-                if (outage == failsafe_number_) confirmed(name, until, result);
-            }));
+        FailsafeMessage to_member = message;
+        to_member.to = whom(name, view);
+        peers_.failsafe(url->second, std::move(to_member), clock_.now() + limit,
+                        scope_.guard([this, outage = failsafe_number_, asked = whom(name, view),
+                                      until](Result<FailsafeAnswer> result) {
+                            if (outage == failsafe_number_)
+                                confirmed(asked, until, from_whom_was_asked(asked, std::move(result)));
+                        }));
     }
     if (members.empty()) clock_.post(scope_.guard([this] { changed_(); }));
 }
 
-void Questions::confirmed(const MemberName& member, Instant until, const Result<FailsafeAnswer>& result) {
+// Patroni accepts for whoever is asked, and tells no name: by its own rule, which asks all, that is good
+// enough, but no voter is known by it.
+void Questions::confirmed(const PeerIdentity& asked, Instant until, const Result<FailsafeAnswer>& result) {
+    const MemberName& member = asked.name;
     confirming_.erase(member);
     if (result) {
         vetoes_.erase(member);
-        confirmations_[member] = {.until = until, .counts = !result->voted};
+        const bool named = !result->from.name.empty();
+        confirmations_[member] = {.until = until, .counts = named && !result->voted};
     } else {
         bool refused = result.error().code == ErrorCode::conflict;
         log_.warning(refused ? "failsafe-refused" : "failsafe-silent",

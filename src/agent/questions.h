@@ -1,4 +1,8 @@
 // Questions to other members and servers: rounds of GET /patroni, failsafe confirmations, timeline histories.
+//
+// A member is asked at the address that it was last known to have, and addresses are given to others in time:
+// an answer counts only if it may be from the one who was asked. (Of a server nothing tells the member's
+// name; its history counts by its system id, and because it takes writes while that member leads.)
 #pragma once
 
 #include <functional>
@@ -11,6 +15,7 @@
 #include "base/scope.h"
 #include "ha/observation.h"
 #include "model/cluster.h"
+#include "model/peer.h"
 #include "ports/clock.h"
 #include "ports/log.h"
 #include "ports/peers.h"
@@ -20,7 +25,8 @@ namespace pgherd::agent {
 
 class Questions {
   public:
-    Questions(Peers& peers, Postgres& postgres, Clock& clock, Log& log, std::function<void()> changed);
+    Questions(std::string cluster, Peers& peers, Postgres& postgres, Clock& clock, Log& log,
+              std::function<void()> changed);
 
     // Asks `members` what they are; answers count as one round, complete when each has answered or failed to
     // by `limit`.
@@ -45,9 +51,11 @@ class Questions {
     const std::optional<ha::UpstreamAnswer>& upstream() const { return upstream_; }
 
   private:
-    void answered(std::uint64_t round, const MemberName& member, Result<PeerStatus> result);
-    void confirmed(const MemberName& member, Instant until, const Result<FailsafeAnswer>& result);
+    PeerIdentity whom(const MemberName& name, const ClusterView& view) const;
+    void answered(std::uint64_t round, const PeerIdentity& asked, const Result<PeerStatus>& result);
+    void confirmed(const PeerIdentity& asked, Instant until, const Result<FailsafeAnswer>& result);
 
+    std::string cluster_;
     Peers& peers_;
     Postgres& postgres_;
     Clock& clock_;

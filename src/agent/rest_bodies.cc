@@ -160,6 +160,10 @@ std::optional<SystemId> system_id(const AgentState& state) {
     return state.seen.cluster ? state.seen.cluster->initialize : std::nullopt;
 }
 
+PeerIdentity identity(const AgentState& state) {
+    return {state.config.name, state.config.scope, system_id(state).value_or(SystemId())};
+}
+
 std::int64_t epoch_seconds(WallTime time) {
     return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "agent/state.h"
+#include "model/peer.h"
 
 namespace pgherd::agent {
 
@@ -24,6 +25,7 @@ bool answers(const AgentState& state);
 // A synchronous standby by the store's record; `quorum`: in which of the two modes.
 bool is_sync_standby(const AgentState& state, bool quorum);
 std::optional<SystemId> system_id(const AgentState& state);
+PeerIdentity identity(const AgentState& state);
 std::int64_t epoch_seconds(WallTime time);
 
 }  // namespace pgherd::agent

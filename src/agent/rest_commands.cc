@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/rest_bodies.h"
 #include "base/text.h"
 #include "codec/json.h"
 #include "codec/peer.h"
@@ -216,13 +217,16 @@ void post_reinitialize(WriteCall call) {
 void post_failsafe(WriteCall call) {
     auto message = parse_failsafe_message(call.request.body);
     if (!message) return call.reply(text_answer(400, message.error().message));
+    // What another member has promised or leads is not for this one to say: not even "no".
+    const PeerIdentity self = identity(call.state);
+    if (!self.may_be(message->to)) return call.reply(text_answer(421, "This is " + to_string(self)));
     auto answer = call.commands.failsafe(*message);
     if (!answer)
         return call.reply(
             text_answer(answer.error().code == ErrorCode::conflict ? 500 : 502, answer.error().message));
+    answer->from = self;
     HttpResponse accepted = text_answer(200, "Accepted");
-    accepted.headers.emplace_back("lsn", std::to_string(answer->position.value));
-    if (answer->voted) accepted.headers.emplace_back("voted", "yes");
+    accepted.headers = failsafe_answer_headers(*answer);
     call.reply(std::move(accepted));
 }
 

@@ -1,8 +1,5 @@
 #include "http/peer_client.h"
 
-#include <fmt/format.h>
-
-#include "base/text.h"
 #include "codec/peer.h"
 
 namespace pgherd {
@@ -14,22 +11,6 @@ HttpClientOptions client_options(const CtlConfig& config) {
     options.tls = config.tls;
     options.tls.verify = config.tls.verify && !config.insecure;
     return options;
-}
-
-// Patroni answers with the text and, in the header, where it stands.
-Result<FailsafeAnswer> understand(const std::string& url, const HttpClientResponse& response) {
-    // The agent itself says no with these; what stands between may say other things.
-    const bool refused = response.status == 500 || response.status == 502;
-    if (response.status != 200 || !trim(response.body).starts_with("Accepted"))
-        return fail(refused ? ErrorCode::conflict : ErrorCode::unavailable,
-                    fmt::format("{} does not accept: {} {}", url, response.status,
-                                trim(response.body).substr(0, 200)));
-    FailsafeAnswer answer{.position = {}, .voted = response.headers.contains("voted")};
-    const auto lsn = response.headers.find("lsn");
-    if (lsn == response.headers.end()) return answer;
-    const auto number = parse_uint(trim(lsn->second));
-    answer.position = Lsn{number ? *number : 0};
-    return answer;
 }
 
 }  // namespace
@@ -61,7 +42,11 @@ void HttpPeers::failsafe(const std::string& api_url, FailsafeMessage message, In
     headers.emplace_back("Content-Type", "application/json");
     auto answered = [url, done = std::move(done)](Result<HttpClientResponse> response) mutable {
         if (!response) return done(std::unexpected(std::move(response).error()));
-        done(understand(url, *response));
+        Result<FailsafeAnswer> answer =
+            parse_failsafe_answer(response->status, response->headers, response->body);
+        if (!answer)
+            return done(std::unexpected(with_context(std::move(answer).error(), url + " does not accept")));
+        done(std::move(answer));
     };
     client_.request("POST", url, std::move(headers), write_failsafe_message(message), deadline,
                     std::move(answered));

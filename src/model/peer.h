@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 
 #include "base/lsn.h"
@@ -12,8 +11,23 @@
 
 namespace pgherd {
 
+// Whom a question is for, and who answers it: an address may belong to another member by now, or to another
+// cluster.
+struct PeerIdentity {
+    MemberName name;
+    std::string scope;   // the cluster's name
+    SystemId system_id;  // … and which one of that name
+
+    // Nothing that both of them know is different. Old versions of Patroni do not tell their name.
+    bool may_be(const PeerIdentity& other) const;
+    bool operator==(const PeerIdentity&) const = default;
+};
+// `"c3" of the cluster "demo" (system id 7123)`
+std::string to_string(const PeerIdentity& identity);
+
 // What GET /patroni says. The status code does not matter, the body does.
 struct PeerStatus {
+    PeerIdentity from;
     MemberState state = MemberState::stopped;
     Role role = Role::uninitialized;
     bool in_recovery = true;  // false: it runs as a primary
@@ -24,7 +38,6 @@ struct PeerStatus {
     bool failsafe_bound = false;   // it has confirmed a leader that lost the store, and that still counts
     bool failsafe_unsure = false;  // it was started so recently that it may have, and not know
     bool pause = false;
-    std::optional<std::uint64_t> system_id;
 };
 
 // POST /failsafe of a leader that has lost the store.
@@ -36,10 +49,13 @@ struct FailsafeMessage {
     // Not in Patroni's message:
     Duration ttl{};       // for how long a confirmation is to bind; 0: it does not say
     Revision leadership;  // of its leader record
+    PeerIdentity to;
 };
 struct FailsafeAnswer {
-    Lsn position;        // header `lsn`, 0 if missing
-    bool voted = false;  // header `voted` (pgherd's own): a candidate may count on this member already
+    Lsn position;  // 0: it does not say
+    // Not in Patroni's answer, which is "Accepted" whoever gives it:
+    bool voted = false;  // a candidate may count on this member already
+    PeerIdentity from;
 };
 
 }  // namespace pgherd

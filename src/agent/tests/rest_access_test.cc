@@ -85,7 +85,7 @@ TEST(RestAccess, AMemberMayAskInFailsafeModeFromElsewhere) {
         R"({"name":"c1","conn_url":"postgres://10.0.0.1/","api_url":"http://10.0.0.1:8008/patroni","slots":{}})");
     EXPECT_EQ(response.status, 200) << response.body;
     EXPECT_EQ(response.body, "Accepted");
-    ASSERT_EQ(response.headers.size(), 1u);
+    ASSERT_FALSE(response.headers.empty());
     EXPECT_EQ(response.headers[0], (std::pair<std::string, std::string>("lsn", "4711")));
 }
 

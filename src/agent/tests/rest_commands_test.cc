@@ -145,8 +145,26 @@ TEST(RestCommands, ALeaderRefusesAnotherOneInFailsafeMode) {
     api.commands.failsafe_answer = voted;
     HttpResponse response = api.ask("POST", "/failsafe", message);
     EXPECT_EQ(response.status, 200);
-    ASSERT_EQ(response.headers.size(), 2u);
+    ASSERT_EQ(response.headers.size(), 3u);
     EXPECT_EQ(response.headers[1], (std::pair<std::string, std::string>("voted", "yes")));
+    EXPECT_EQ(response.headers[2].second,
+              R"({"name":"c1","scope":"demo","database_system_identifier":"7345112233445566778"})");
+}
+
+TEST(RestCommands, AnswersInFailsafeModeOnlyWhatIsMeantForThisMember) {
+    Api api(replica());
+    auto status = [&](const std::string& to) {
+        return api.ask("POST", "/failsafe", R"({"name":"c1","conn_url":"x","api_url":"y","to":{)" + to + "}}")
+            .status;
+    };
+    EXPECT_EQ(status(R"("name":"c2","scope":"demo","database_system_identifier":"7345112233445566778")"),
+              200);
+    EXPECT_EQ(status(R"("name":"c2","scope":"demo")"), 200);
+    EXPECT_EQ(api.commands.calls.size(), 2u);
+    EXPECT_EQ(status(R"("name":"c3","scope":"demo")"), 421);
+    EXPECT_EQ(status(R"("name":"c2","scope":"prod")"), 421);
+    EXPECT_EQ(status(R"("name":"c2","scope":"demo","database_system_identifier":"1")"), 421);
+    EXPECT_EQ(api.commands.calls.size(), 2u) << "and it is bound by none of them";
 }
 
 TEST(RestCommands, ACandidateIsToldApartFromOthersWhoAsk) {

@@ -19,7 +19,7 @@ TEST(PeerStatus, ReadsAPatroniReplica) {
     EXPECT_EQ(peer.position, (WalPosition{{3}, {67109248}}));
     EXPECT_EQ(peer.failover_priority, 2);
     EXPECT_FALSE(peer.nofailover);
-    EXPECT_EQ(peer.system_id, 7123456789012345678u);
+    EXPECT_EQ(peer.from, (PeerIdentity{MemberName("b"), "c1", SystemId(7123456789012345678u)}));
 }
 
 TEST(PeerStatus, KnowsAPrimaryByItsLocation) {
@@ -61,6 +61,48 @@ TEST(FailsafeMessage, ReadsWhatItWrites) {
     text = R"({"name":"a","conn_url":"x","api_url":"y","slots":{},"ttl":30,"leadership":17})";
     EXPECT_EQ(write_failsafe_message(parse_failsafe_message(text).value()), text);
     EXPECT_EQ(parse_failsafe_message(text)->leadership, Revision(17));
+    text =
+        R"({"name":"a","conn_url":"x","api_url":"y","slots":{},"to":{"name":"b","scope":"c1","database_system_identifier":"7"}})";
+    EXPECT_EQ(write_failsafe_message(parse_failsafe_message(text).value()), text);
+    EXPECT_EQ(parse_failsafe_message(text)->to, (PeerIdentity{MemberName("b"), "c1", SystemId(7)}));
+}
+
+TEST(FailsafeAnswer, ReadsWhatItWrites) {
+    FailsafeAnswer answer{Lsn{17}, true, {MemberName("b"), "c\r\n1", SystemId(7)}};
+    std::map<std::string, std::string> headers;
+    for (const auto& [name, value] : failsafe_answer_headers(answer)) {
+        EXPECT_EQ(value.find('\n'), std::string::npos);
+        headers[name] = value;
+    }
+    auto read = parse_failsafe_answer(200, headers, "Accepted\n").value();
+    EXPECT_EQ(read.position, answer.position);
+    EXPECT_TRUE(read.voted);
+    EXPECT_EQ(read.from, answer.from);
+}
+
+TEST(FailsafeAnswer, IsPatronisWithoutAName) {
+    auto read = parse_failsafe_answer(200, {{"lsn", "17"}}, "Accepted").value();
+    EXPECT_EQ(read.from, PeerIdentity{});
+    EXPECT_FALSE(read.voted);
+}
+
+TEST(FailsafeAnswer, IsANoOnlyFromTheAgentThatWasMeant) {
+    EXPECT_EQ(parse_failsafe_answer(500, {}, "Running as a leader").error().code, ErrorCode::conflict);
+    EXPECT_EQ(parse_failsafe_answer(502, {}, "failsafe mode is off").error().code, ErrorCode::conflict);
+    for (int status : {200, 301, 401, 404, 421, 503})
+        EXPECT_EQ(parse_failsafe_answer(status, {}, "try later").error().code, ErrorCode::unavailable)
+            << status;
+}
+
+TEST(PeerIdentity, IsComparedAsFarAsItIsTold) {
+    const PeerIdentity known{MemberName("a"), "c1", SystemId(7)};
+    EXPECT_TRUE(known.may_be(known));
+    EXPECT_TRUE(known.may_be({}));
+    EXPECT_TRUE(PeerIdentity{}.may_be(known));
+    EXPECT_TRUE(known.may_be({MemberName("a"), "c1", {}}));
+    EXPECT_FALSE(known.may_be({MemberName("b"), "c1", SystemId(7)}));
+    EXPECT_FALSE(known.may_be({{}, "c2", {}}));
+    EXPECT_FALSE(known.may_be({MemberName("a"), "c1", SystemId(8)}));
 }
 
 TEST(FailsafeMessage, NeedsNameAndUrls) {

@@ -2,6 +2,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "codec/peer.h"
 #include "eventloop/testing/proxy.h"
 #include "http/peer_client.h"
 #include "http/url.h"
@@ -339,11 +340,13 @@ TEST_F(HttpClientTest, PeersAskAndPassOnTheFailsafeMessage) {
         if (request.path == "/patroni")
             return respond(
                 {503,
-                 R"({"state":"running","role":"replica","timeline":3,"xlog":{"received_location":100,"replayed_location":90}})",
+                 R"({"state":"running","role":"replica","timeline":3,"xlog":{"received_location":100,"replayed_location":90},)"
+                 R"("database_system_identifier":"7","patroni":{"version":"4.1.4","scope":"demo","name":"c3"}})",
                  "application/json",
                  {}});
         if (request.path == "/failsafe" && request.body.find("\"name\":\"m1\"") != std::string::npos)
-            return respond({200, "Accepted", "text/html", {{"lsn", "4711"}, {"voted", "yes"}}});
+            return respond({200, "Accepted", "text/html",
+                            failsafe_answer_headers({Lsn{4711}, true, {MemberName("c3"), "demo", {}}})});
         if (request.path == "/failsafe" && request.body.find("\"name\":\"m3\"") != std::string::npos)
             return respond({503, "try later", "text/html", {}});
         respond({500, "I am not sure", "text/html", {}});
@@ -363,9 +366,11 @@ TEST_F(HttpClientTest, PeersAskAndPassOnTheFailsafeMessage) {
     ASSERT_TRUE(loop_.run_until([&] { return status && accepted && refused && broken; }, kLimit));
     ASSERT_TRUE(*status) << status->error().message;
     EXPECT_EQ((*status)->position, (WalPosition{Timeline{3}, Lsn{100}}));
+    EXPECT_EQ((*status)->from, (PeerIdentity{MemberName("c3"), "demo", SystemId(7)}));
     ASSERT_TRUE(*accepted) << accepted->error().message;
     EXPECT_EQ((*accepted)->position, Lsn{4711});
     EXPECT_TRUE((*accepted)->voted);
+    EXPECT_EQ((*accepted)->from, (PeerIdentity{MemberName("c3"), "demo", {}}));
     ASSERT_FALSE(*refused);
     EXPECT_EQ(refused->error().code, ErrorCode::conflict) << "the agent itself says no";
     ASSERT_FALSE(*broken);
