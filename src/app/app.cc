@@ -13,6 +13,7 @@
 #include "agent/state.h"
 #include "container/container.h"
 #include "ctl/ctl.h"
+#include "exporter/exporter.h"
 #include "local/local.h"
 #include "pebble_cli/pebble_cli.h"
 #include "supervisor/run.h"
@@ -63,6 +64,7 @@ constexpr std::array kCommands{
             [](const std::vector<std::string>& args) { return container::container_main(args, kVersion); }},
     Command{"writes", "write all the time and report what was acknowledged and what was lost",
             [](const std::vector<std::string>& args) { return writes_main(args); }},
+    Command{"exporter", "serve PgBouncer's statistics to Prometheus", exporter::exporter_main},
     Command{"version", "print the version", print_version},
     Command{"help", "print this text, or a command's", print_help},
     Command{"brain", "", brain_main},
@@ -114,8 +116,10 @@ int run(const std::vector<std::string>& args) {
     open_standard_streams();
     std::signal(SIGPIPE, SIG_IGN);
     std::vector<std::string> rest(args.begin() + (args.empty() ? 0 : 1), args.end());
-    if (!args.empty() && std::filesystem::path(args[0]).filename() == "patronictl") return ctl_main(rest);
-    if (!args.empty() && std::filesystem::path(args[0]).filename() == "pebble") return pebble("pebble", rest);
+    const std::filesystem::path called = args.empty() ? "" : std::filesystem::path(args[0]).filename();
+    if (called == "patronictl") return ctl_main(rest);
+    if (called == "pebble") return pebble("pebble", rest);
+    if (called == "prometheus-pgbouncer-exporter") return exporter::exporter_main(rest);
     if (rest.empty()) {
         print_help(rest);
         return 2;
