@@ -16,6 +16,7 @@
 #include "codec/agent_config.h"
 #include "container/first_database.h"
 #include "container/first_secret.h"
+#include "container/named_files.h"
 #include "container/rollout_run.h"
 #include "container/settings.h"
 #include "supervise/command.h"
@@ -35,8 +36,10 @@ constexpr const char* kFooter =
     "container.\n"
     "\nvariables:\n"
     "  POSTGRES_PASSWORD, POSTGRES_PASSWORD_FILE   the superuser's password\n"
-    "  POSTGRES_USER, POSTGRES_DB                  the superuser's name (postgres), a first database\n"
+    "  POSTGRES_USER, POSTGRES_DB                  the superuser's name (postgres), a first database (the "
+    "user's name)\n"
     "  POSTGRES_INITDB_ARGS, PGDATA                as of the postgres image\n"
+    "  POSTGRES_HOST_AUTH_METHOD                   scram-sha-256, md5 or trust: how clients log in over TCP\n"
     "  PATRONI_SCOPE, PATRONI_NAME                 the cluster, and this member (the host's name)\n"
     "  PATRONI_KUBERNETES_…, PATRONI_ETCD3_…       where members meet; without them the cluster is this "
     "member\n"
@@ -115,7 +118,7 @@ Status find_passwords(Settings& settings) {
         PGHERD_CHECK(write_file_atomically(cluster.superuser_password.file, settings.password + "\n"));
     }
     const Passwords passwords(settings);
-    if (!settings.shared && cluster.superuser_password.empty() &&
+    if (!settings.shared && cluster.superuser_password.empty() && cluster.client_authentication != "trust" &&
         ::access((settings.secrets_dir + "/superuser-password").c_str(), F_OK) != 0)
         return fail(
             ErrorCode::not_found,
@@ -138,7 +141,9 @@ Status write_files(Settings& settings) {
     if (error) return fail(fmt::format("cannot find this program's own file: {}", error.message()));
     PGHERD_CHECK(find_passwords(settings));
     settings.cluster.post_bootstrap = supervise::join_command(
-        {program.string(), "container", "init-database", "--scripts", settings.scripts_dir});
+        {program.string(), "container", "init-database", "--superuser=" + settings.cluster.superuser,
+         "--database=" + settings.database, "--scripts", settings.scripts_dir, "--data-dir",
+         settings.member.data_dir});
     PGHERD_CHECK(make_empty_directory(agent));
     PGHERD_CHECK(
         write_file_atomically(agent / "10-member.yml", render_agent_yaml(settings.cluster, settings.member)));
@@ -166,8 +171,14 @@ int failed(const Error& error) {
 int run(std::string_view version) {
     char host[256] = {};
     ::gethostname(host, sizeof host - 1);
-    auto settings = read_settings(current_environment(), host);
+    const auto environment = read_named_files(current_environment());
+    if (!environment) return failed(environment.error());
+    auto settings = read_settings(*environment, host);
     if (!settings) return failed(settings.error());
+    if (settings->cluster.client_authentication == "trust")
+        fmt::print(
+            stderr,
+            "pgherd container: POSTGRES_HOST_AUTH_METHOD=trust lets everybody in who reaches the port\n");
     ::umask(077);
     if (auto written = write_files(*settings); !written) return failed(written.error());
     // Mistakes show here, and not in a service that is started again and again.
@@ -186,7 +197,10 @@ int container_main(const std::vector<std::string>& args, std::string_view versio
     auto* first =
         cli.add_subcommand("init-database", "what a new cluster's first member does; the agent calls it");
     FirstDatabase wanted;
+    first->add_option("--superuser", wanted.superuser, "the superuser's name")->required();
+    first->add_option("--database", wanted.database, "a database to create");
     first->add_option("--scripts", wanted.scripts_dir, "directory of scripts to run");
+    first->add_option("--data-dir", wanted.data_dir, "where the cluster is");
     first->add_option("CONNECTION", wanted.connection, "how psql connects as the superuser")->required();
     auto* secret = cli.add_subcommand(
         "init-secret", "make a Secret with the cluster's passwords where there is none (a Job calls it)");
@@ -215,10 +229,6 @@ int container_main(const std::vector<std::string>& args, std::string_view versio
         return ended ? 0 : failed(ended.error());
     }
     if (!*first) return run(version);
-    const char* database = std::getenv("POSTGRES_DB");
-    const char* superuser = std::getenv("POSTGRES_USER");
-    wanted.database = database ? database : "";
-    wanted.superuser = superuser && *superuser ? superuser : "postgres";
     const auto done = create_first_database(wanted);
     return done ? 0 : failed(done.error());
 }

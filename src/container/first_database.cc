@@ -54,18 +54,21 @@ Status run_script(const fs::path& script, const std::string& connection) {
     fmt::print("running {}\n", path);
     std::fflush(stdout);
     if (name.ends_with(".sh"))
-        return run(::access(path.c_str(), X_OK) == 0 ? std::vector{path}
-                                                     : std::vector<std::string>{"sh", "-e", path},
+        return run(::access(path.c_str(), X_OK) == 0
+                       ? std::vector{path}
+                       : std::vector<std::string>{"bash", "-Ee", "-o", "pipefail", path},
                    what);
     if (name.ends_with(".sql")) return run(with(psql(connection), {"--file=" + path}), what);
-    for (const auto& [suffix, unpack] : {std::pair{".sql.gz", "gzip"}, std::pair{".sql.xz", "xz"}})
+    // By its input: zstd opens no symbolic link, and what Kubernetes mounts is one.
+    for (const auto& [suffix, unpack] :
+         {std::pair{".sql.gz", "gzip"}, std::pair{".sql.xz", "xz"}, std::pair{".sql.zst", "zstd"}})
         if (name.ends_with(suffix))
             return run(with({"bash", "-o", "pipefail", "-c",
-                             R"(unpack=$1 file=$2; shift 2; "$unpack" --decompress --stdout "$file" | "$@")",
+                             R"(unpack=$1 file=$2; shift 2; "$unpack" --decompress --stdout <"$file" | "$@")",
                              "bash", unpack, path},
                             psql(connection)),
                        what);
-    fmt::print("leaving out {}: neither *.sh nor *.sql, *.sql.gz, *.sql.xz\n", path);
+    fmt::print("leaving out {}: neither *.sh nor *.sql, *.sql.gz, *.sql.xz, *.sql.zst\n", path);
     return {};
 }
 
@@ -73,11 +76,12 @@ Status run_script(const fs::path& script, const std::string& connection) {
 
 Status create_first_database(const FirstDatabase& wanted) {
     std::string connection = wanted.connection;
-    std::string database = "postgres";
-    if (!wanted.database.empty() && wanted.database != database) {
-        database = wanted.database;
-        PGHERD_CHECK(run(with(psql(connection), {"--command=CREATE DATABASE " + quote_identifier(database)}),
-                         fmt::format("create database \"{}\"", database)));
+    const std::string database = wanted.database.empty() ? "postgres" : wanted.database;
+    if (database != "postgres") {
+        if (database != "template1")
+            PGHERD_CHECK(
+                run(with(psql(connection), {"--command=CREATE DATABASE " + quote_identifier(database)}),
+                    fmt::format("create database \"{}\"", database)));
         std::string quoted;
         for (const char c : database) quoted.append(c == '\'' || c == '\\' ? "\\" : "").push_back(c);
         connection += fmt::format(" dbname='{}'", quoted);  // the last one counts
@@ -86,6 +90,7 @@ Status create_first_database(const FirstDatabase& wanted) {
     ::setenv("POSTGRES_USER", wanted.superuser.c_str(), 1);
     ::setenv("PGUSER", wanted.superuser.c_str(), 1);
     ::setenv("PGDATABASE", database.c_str(), 1);
+    ::setenv("PGDATA", wanted.data_dir.c_str(), 1);
     std::vector<fs::path> scripts;
     std::error_code error;
     for (fs::directory_iterator entry(wanted.scripts_dir, error), end; !error && entry != end;

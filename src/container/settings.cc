@@ -1,10 +1,11 @@
 #include "container/settings.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
-#include "base/text.h"
+#include "container/initdb_arguments.h"
 
 namespace pgherd::container {
 namespace {
@@ -55,6 +56,30 @@ void choose_store(const Reader& variables, const std::string& data_dir, Settings
     }
 }
 
+// What only a new cluster's first member needs.
+Status read_first_start(const Reader& variables, Settings& settings) {
+    ClusterSpec& cluster = settings.cluster;
+    settings.database = variables.get("POSTGRES_DB", cluster.superuser);
+    auto arguments = initdb_arguments(variables.get("POSTGRES_INITDB_ARGS"));
+    if (!arguments) return std::unexpected(with_context(arguments.error(), "POSTGRES_INITDB_ARGS"));
+    cluster.initdb.insert(cluster.initdb.end(), arguments->begin(), arguments->end());
+    if (!variables.get("POSTGRES_INITDB_WALDIR").empty())
+        return fail(ErrorCode::invalid,
+                    "POSTGRES_INITDB_WALDIR: WAL outside of the data directory is not supported; unset it");
+    return {};
+}
+
+Status read_client_authentication(const Reader& variables, ClusterSpec& cluster) {
+    cluster.client_authentication = variables.get("POSTGRES_HOST_AUTH_METHOD");
+    constexpr std::array<std::string_view, 4> kMethods{"", "scram-sha-256", "md5", "trust"};
+    if (std::ranges::find(kMethods, cluster.client_authentication) != kMethods.end()) return {};
+    return fail(
+        ErrorCode::invalid,
+        fmt::format("POSTGRES_HOST_AUTH_METHOD: expected scram-sha-256, md5 or trust, got \"{}\"; for "
+                    "others, list postgresql.pg_hba in a file of {}",
+                    cluster.client_authentication, kConfig));
+}
+
 }  // namespace
 
 const std::vector<std::string> kUsedUp{"POSTGRES_PASSWORD", "POSTGRES_PASSWORD_FILE"};
@@ -92,8 +117,8 @@ Result<Settings> read_settings(const Environment& environment, const std::string
     member.listen_host = "0.0.0.0";
     member.clone_from = settings.shared;
     member.socket_dir = kSockets;
-    for (const auto& argument : split(variables.get("POSTGRES_INITDB_ARGS"), ' '))
-        if (!argument.empty()) cluster.initdb.push_back(argument);
+    PGHERD_CHECK(read_first_start(variables, settings));
+    PGHERD_CHECK(read_client_authentication(variables, cluster));
     cluster.rest_username = "pgherd";
     return settings;
 }

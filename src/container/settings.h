@@ -21,6 +21,7 @@ struct Settings {
     std::string own_config;   // users' *.yml of the agent, read after ours
     std::string scripts_dir;  // what a new cluster's first member runs
     std::string password;     // of the superuser, when a variable holds it
+    std::string database;     // a new cluster's first one
     bool shared = false;      // there may be other members
     // Passwords not filled in.
     ClusterSpec cluster;

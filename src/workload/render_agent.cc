@@ -1,5 +1,8 @@
 // The agent's file in the order in which a person would look for things: who, where the state lives, how
 // others reach it, Postgres, and what the very first member does.
+#include <fmt/format.h>
+
+#include "base/text.h"
 #include "codec/agent_config.h"
 #include "workload/render.h"
 
@@ -50,6 +53,17 @@ JsonObject authentication(const ClusterSpec& cluster) {
     return users;
 }
 
+// As pgherd's own lines (postgres/rendering.cc), but for the last one.
+boost::json::array hba_lines(const ClusterSpec& cluster) {
+    boost::json::array lines;
+    lines.emplace_back(fmt::format("local all {} peer map=pgherd", quote_identifier(cluster.superuser)));
+    lines.emplace_back("local replication replicator scram-sha-256");
+    lines.emplace_back("host replication replicator all scram-sha-256");
+    lines.emplace_back("local all all scram-sha-256");
+    lines.emplace_back(fmt::format("host all all all {}", cluster.client_authentication));
+    return lines;
+}
+
 std::string listen_address(const MemberSpec& member, std::uint16_t port) {
     return to_string(Endpoint{member.listen_host.empty() ? member.host : member.listen_host, port});
 }
@@ -61,6 +75,10 @@ JsonObject postgresql(const ClusterSpec& cluster, const MemberSpec& member) {
     put(object, "bin_dir", member.bin_dir);
     put(object, "run_as", member.run_as);
     object["authentication"] = authentication(cluster);
+    if (!cluster.client_authentication.empty()) {
+        object["pg_hba"] = hba_lines(cluster);
+        object["use_unix_socket"] = true;
+    }
     if (!member.socket_dir.empty())
         object["parameters"] = JsonObject{{"unix_socket_directories", member.socket_dir}};
     return object;

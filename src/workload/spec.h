@@ -43,9 +43,10 @@ struct ClusterSpec {
     Password rewind_password;   // empty = the superuser rewinds
     std::string rest_username;  // of the REST API's changes; empty = only this machine may change something
     Password rest_password;
-    JsonObject dynamic_config;        // the cluster's first one
-    std::vector<std::string> initdb;  // arguments, in command line form: "--data-checksums"
-    std::string post_bootstrap;       // command that a new cluster's first member runs
+    std::string client_authentication;  // how clients log in over TCP; empty = scram-sha-256
+    JsonObject dynamic_config;          // the cluster's first one
+    std::vector<std::string> initdb;    // arguments, in command line form: "--data-checksums"
+    std::string post_bootstrap;         // command that a new cluster's first member runs
     std::variant<SqliteStore, EtcdStore, KubernetesStore, StoreOfEnvironment> store;
 };
 

@@ -44,14 +44,28 @@ TEST(ContainerSettings, HonourTheVariablesOfThePostgresImage) {
     auto settings = read_settings({{"POSTGRES_PASSWORD_FILE", "/run/secrets/pw"},
                                    {"POSTGRES_USER", "admin"},
                                    {"POSTGRES_INITDB_ARGS", "--locale=C  --wal-segsize=32"},
+                                   {"POSTGRES_HOST_AUTH_METHOD", "md5"},
                                    {"PGDATA", "/data/pg"}},
                                   "db1");
     ASSERT_TRUE(settings) << settings.error().message;
     EXPECT_EQ(settings->cluster.superuser_password.file, "/run/secrets/pw");
     EXPECT_EQ(settings->cluster.superuser, "admin");
+    EXPECT_EQ(settings->cluster.client_authentication, "md5");
     EXPECT_EQ(settings->cluster.initdb.back(), "--wal-segsize=32");
     EXPECT_EQ(settings->member.data_dir, "/data/pg");
     EXPECT_EQ(std::get<SqliteStore>(settings->cluster.store).path, "/data/store.db");
+}
+
+TEST(ContainerSettings, NameTheFirstDatabaseAfterTheUserUnlessItHasANameOfItsOwn) {
+    auto database = [](Environment environment) {
+        environment["POSTGRES_PASSWORD"] = "x";
+        auto settings = read_settings(environment, "db1");
+        return settings ? settings->database : settings.error().message;
+    };
+    EXPECT_EQ(database({}), "postgres");
+    EXPECT_EQ(database({{"POSTGRES_USER", "admin"}}), "admin");
+    EXPECT_EQ(database({{"POSTGRES_USER", "admin"}, {"POSTGRES_DB", "shop"}}), "shop");
+    EXPECT_EQ(database({{"POSTGRES_USER", "admin"}, {"POSTGRES_DB", ""}}), "admin");
 }
 
 TEST(ContainerSettings, KeepFilesBesideTheDataDirectoryAndNotInIt) {
@@ -74,6 +88,16 @@ TEST(ContainerSettings, MistakesNameTheVariable) {
               "PATRONI_NAME: expected the name of this member, got \"a/b\"");
     EXPECT_EQ(message({{"POSTGRES_PASSWORD", "x"}, {"POSTGRES_PASSWORD_FILE", "/x"}}),
               "POSTGRES_PASSWORD and POSTGRES_PASSWORD_FILE are both set; keep one of them");
+    EXPECT_EQ(message({{"POSTGRES_INITDB_ARGS", "--locale 'C"}}),
+              "POSTGRES_INITDB_ARGS: EOF found when expecting closing quote");
+    EXPECT_EQ(message({{"POSTGRES_INITDB_ARGS", "-D /data"}}),
+              "POSTGRES_INITDB_ARGS: there is no use for \"-D\" here");
+    EXPECT_EQ(message({{"POSTGRES_INITDB_WALDIR", "/wal"}}),
+              "POSTGRES_INITDB_WALDIR: WAL outside of the data directory is not supported; unset it");
+    EXPECT_EQ(
+        message({{"POSTGRES_HOST_AUTH_METHOD", "peer"}}),
+        "POSTGRES_HOST_AUTH_METHOD: expected scram-sha-256, md5 or trust, got \"peer\"; for others, list "
+        "postgresql.pg_hba in a file of /etc/pgherd/conf.d");
 }
 
 TEST(ContainerSettings, BecomeAFileOfTheAgentWithoutAnySecretInIt) {

@@ -39,6 +39,16 @@ AgentConfig read_back(const ClusterSpec& cluster, const MemberSpec& member) {
     return config ? *config : AgentConfig{};
 }
 
+TEST(RenderAgentYaml, LetsClientsInAsTheSpecSaysAndTheAgentByTheSocket) {
+    ClusterSpec cluster = cluster_spec();
+    EXPECT_TRUE(read_back(cluster, member_spec()).postgres.pg_hba.empty());
+    cluster.client_authentication = "trust";
+    const PostgresConfig postgres = read_back(cluster, member_spec()).postgres;
+    EXPECT_EQ(postgres.pg_hba.front(), "local all \"postgres\" peer map=pgherd");
+    EXPECT_EQ(postgres.pg_hba.back(), "host all all all trust");
+    EXPECT_TRUE(postgres.use_unix_socket);
+}
+
 TEST(RenderAgentYaml, IsReadBackToTheSameValues) {
     auto config = read_back(cluster_spec(), member_spec());
     EXPECT_EQ(config.key_prefix(), "/service/demo/");
