@@ -233,5 +233,5 @@ def test_the_checks_of_a_daemon_appear_in_its_metrics(daemon):
     daemon.wait_check("c", "a success", lambda check: check.get("successes", 0) > 0)
     lines = daemon.get("/v1/metrics").text.splitlines()
     assert 'pebble_service_active{service="a"} 1' in lines and 'pebble_service_start_count{service="a"} 1' in lines
-    assert 'pebble_check_up{check="c"} 1' in lines
+    assert 'pebble_check_up{check="c"} 1' in lines and 'pgherd_log_lines_lost_total{service="a"} 0' in lines
     assert any(line.startswith('pebble_check_success_count{check="c"} ') for line in lines)

@@ -331,3 +331,13 @@ def test_arguments_of_the_command_line_replace_the_default_ones(make):
                                                                "command": "sh -c 'echo $@ > out; exec sleep 600' x [ one ]"}}}})
     wait_for("the output", lambda: daemon.read("out"), 5)
     assert daemon.read("out") == "two three\n"
+
+
+def test_services_with_an_endless_kill_delay_are_waited_for_at_the_end(daemon):
+    slow = "sh -c 'trap \"sleep 0.5; echo ended > {0}.end; exit 0\" TERM; echo ready > {0}.ready; while :; do sleep 0.05; done'"
+    names = ["a", "b", "c", "d"]
+    daemon.add(services={name: {"command": slow.format(name), "kill-delay": "876000h"} for name in names})
+    daemon.act("start", *names)
+    wait_for("the traps", lambda: all(os.path.exists(daemon.scratch + f"/{name}.ready") for name in names), 10)
+    assert daemon.stop() == 0
+    assert [daemon.read(f"{name}.end") for name in names] == ["ended\n"] * 4
