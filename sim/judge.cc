@@ -150,6 +150,8 @@ void Judge::opened(Server& server) {
     const bool forced = forced_candidate_ == server.name() &&
                         (request_pending_ || clock_.now() - request_gone_ < seconds(10));
     if (forced && promise_ != 0) promise_ = ++promises_;
+    // One that is told to restart before it has heard of anything else is no later leader.
+    if (leader_ != server.member() && still_paused(server)) return;
     check_choice(server);
     check_history(server, "when it opened");
 }

@@ -17,7 +17,6 @@
 #include "app/app.h"
 #include "base/start_code.h"
 #include "codec/agent_config.h"
-#include "codec/json.h"
 #include "codec/peer.h"
 #include "codec/records.h"
 #include "eventloop/file_events.h"
@@ -62,17 +61,6 @@ Result<std::unique_ptr<Store>> open_store(EventLoop& loop, const AgentConfig& co
             return open_kube_store(loop, config.store.kubernetes, config.scope, config.name);
     }
     return fail(ErrorCode::invalid, "no store is configured");
-}
-
-// Whether the status of a member is of the one that `config` describes; old versions do not tell their name.
-bool may_be_from(const AgentConfig& config, std::string_view status) {
-    const auto object = parse_json_object(status);
-    const Json* patroni = object ? object->if_contains("patroni") : nullptr;
-    if (patroni == nullptr || !patroni->is_object()) return true;
-    const Json* name = patroni->get_object().if_contains("name");
-    const Json* scope = patroni->get_object().if_contains("scope");
-    return (name == nullptr || *name == Json(config.name.text())) &&
-           (scope == nullptr || *scope == Json(config.scope));
 }
 
 class Brain {
@@ -198,7 +186,8 @@ bool Brain::our_name_answers(const std::string& url) {
     HttpClient client(loop_, options);
     std::optional<bool> ours;
     client.request("GET", url, {}, {}, loop_.clock().now() + 2s, [&](Result<HttpClientResponse> answer) {
-        ours = answer && parse_peer_status(answer->body) && may_be_from(config_, answer->body);
+        const auto status = answer ? parse_peer_status(answer->body) : std::unexpected(answer.error());
+        ours = status && PeerIdentity{config_.name, config_.scope, {}}.may_be(status->from);
     });
     loop_.run_until([&] { return ours.has_value(); }, 3s);
     return ours.value_or(false);

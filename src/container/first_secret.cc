@@ -4,13 +4,12 @@
 #include <optional>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include "codec/environment.h"
 #include "eventloop/loop.h"
+#include "eventloop/spawn.h"
 #include "eventloop/system_random.h"
 #include "store_kube/api.h"
 
@@ -59,8 +58,7 @@ Result<bool> make_first_secret(const std::string& name, const KubernetesConfig& 
     kube::Api api(loop, std::move(access), config);
     std::optional<Result<JsonObject>> answer;
     const Instant deadline = loop.clock().now() + kPatience;
-    boost::asio::co_spawn(loop.context(), create(api, boost::json::serialize(secret(name)), deadline, answer),
-                          boost::asio::detached);
+    spawn(loop, create(api, boost::json::serialize(secret(name)), deadline, answer));
     loop.run_until([&] { return answer.has_value(); }, kPatience + 1s);
     if (!answer) return fail(ErrorCode::timeout, fmt::format("cannot make Secret \"{}\": no answer", name));
     if (*answer) return true;

@@ -9,8 +9,6 @@
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
@@ -19,6 +17,7 @@
 #include "eventloop/log.h"
 #include "eventloop/loop.h"
 #include "eventloop/signals.h"
+#include "eventloop/spawn.h"
 #include "http/client.h"
 #include "rollout/rollout.h"
 #include "store_kube/api.h"
@@ -41,7 +40,7 @@ constexpr std::int64_t kSmallLag = 16 * 1024 * 1024;  // bytes; a standby that i
 
 std::int64_t number_of(const JsonObject& object, std::string_view key, std::int64_t fallback) {
     const Json* value = object.if_contains(key);
-    return value && value->is_number() ? value->to_number<std::int64_t>() : fallback;
+    return value && value->is_int64() ? value->get_int64() : fallback;
 }
 
 const JsonObject& object_of(const JsonObject& object, std::string_view key) {
@@ -254,7 +253,7 @@ Status run_rollout(const std::string& agent_config) {
     LogWriter log("rollout");
     const Signals signals(loop, {SIGTERM, SIGINT}, [&](int) { loop.stop(); });
     Rollout rollout(loop, agent_config, std::move(config), std::move(access), log);
-    asio::co_spawn(loop.context(), rollout.run(), asio::detached);
+    spawn(loop, rollout.run());
     loop.run();
     return {};
 }

@@ -4,8 +4,6 @@
 #include <cerrno>
 #include <deque>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -16,6 +14,7 @@
 #include <unistd.h>
 
 #include "codec/json.h"
+#include "eventloop/spawn.h"
 #include "http/web_socket.h"
 
 namespace pgherd::pebble {
@@ -103,9 +102,7 @@ struct Exec::Session {
         send_commands(self);
     }
 
-    void spawn(asio::awaitable<void> work) {
-        asio::co_spawn(client.loop().context(), std::move(work), asio::detached);
-    }
+    void spawn(asio::awaitable<void> work) { pgherd::spawn(client.loop(), std::move(work)); }
 
     asio::awaitable<void> receive(std::shared_ptr<Session> self, WebSocket& socket, OutputStream stream) {
         while (!over) {

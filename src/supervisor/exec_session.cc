@@ -4,14 +4,13 @@
 #include <csignal>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
 
 #include "codec/json.h"
+#include "eventloop/spawn.h"
 #include "process/process_tree.h"
 #include "process/signal_names.h"
 #include "supervise/go_text.h"
@@ -57,7 +56,7 @@ ExecSession::ExecSession(EventLoop& loop, Processes& processes, ExecOrder order,
       mark_(fmt::format("{:016x}", loop.random().next())) {}
 
 void ExecSession::spawn(asio::awaitable<void> work) {
-    asio::co_spawn(loop_.context(), std::move(work), asio::detached);
+    pgherd::spawn(loop_, std::move(work));
 }
 
 void ExecSession::start() {

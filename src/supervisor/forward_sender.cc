@@ -3,8 +3,6 @@
 #include <array>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
@@ -14,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/scope.h"
+#include "eventloop/spawn.h"
 #include "http/client.h"
 #include "http/resolve.h"
 #include "http/url.h"
@@ -99,14 +98,12 @@ class SyslogSender final : public ForwardSender {
                 done(sent.error().code == ErrorCode::invalid ? Delivery::refused : Delivery::unavailable,
                      sent.error().message);
         });
-        asio::co_spawn(
-            loop_.context(),
-            [](std::shared_ptr<Parts> parts, std::vector<std::string> all,
-               decltype(tell) then) mutable -> asio::awaitable<void> {
-                const Status sent = co_await parts->send(all);
-                then(sent);
-            }(parts_, std::move(messages), std::move(tell)),
-            asio::detached);
+        spawn(loop_,
+              [](std::shared_ptr<Parts> parts, std::vector<std::string> all,
+                 decltype(tell) then) mutable -> asio::awaitable<void> {
+                  const Status sent = co_await parts->send(all);
+                  then(sent);
+              }(parts_, std::move(messages), std::move(tell)));
     }
 
   private:

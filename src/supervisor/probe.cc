@@ -3,14 +3,13 @@
 #include <csignal>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "base/scope.h"
 #include "base/text.h"
+#include "eventloop/spawn.h"
 #include "http/client.h"
 #include "http/resolve.h"
 #include "http/url.h"
@@ -113,9 +112,8 @@ class TcpProbe final : public Probe {
         const Instant deadline = daemon.clock().now() + check.effective_timeout();
         state_->timer = daemon.clock().call_at(
             deadline, [state = state_.get(), text = timed_out(check)] { state->finish(text); });
-        asio::co_spawn(daemon.loop().context(),
-                       connect(state_, daemon, host, static_cast<std::uint16_t>(check.tcp->port), deadline),
-                       asio::detached);
+        spawn(daemon.loop(),
+              connect(state_, daemon, host, static_cast<std::uint16_t>(check.tcp->port), deadline));
     }
     ~TcpProbe() override {
         state_->done = {};
@@ -193,7 +191,7 @@ class ExecProbe final : public Probe {
         PGHERD_TRY(pid_,
                    daemon_.processes().spawn(options, scope_.guard([this](int code) { exited(code); })));
         state_->output.assign(pipe.ours.release());
-        asio::co_spawn(daemon_.loop().context(), read(state_), asio::detached);
+        spawn(daemon_.loop(), read(state_));
         return {};
     }
 

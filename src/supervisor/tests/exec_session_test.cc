@@ -3,13 +3,12 @@
 
 #include <csignal>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "eventloop/spawn.h"
 #include "http/server.h"
 #include "io_testing.h"
 
@@ -57,8 +56,8 @@ class ExecSessionTest : public LoopTest {
         session_->start();
     }
     void connect(Client& client, const std::string& path, bool reading = true) {
-        asio::co_spawn(
-            loop_.context(),
+        spawn(
+            loop_,
             [](ExecSessionTest& test, Client& into, std::string where, bool reads) -> asio::awaitable<void> {
                 auto answer =
                     co_await open_web_socket(test.loop_, test.dir_.file("socket"), "http://localhost" + where,
@@ -75,19 +74,16 @@ class ExecSessionTest : public LoopTest {
                         into.received += message->data;
                 }
                 into.closed = true;
-            }(*this, client, path, reading),
-            asio::detached);
+            }(*this, client, path, reading));
         EXPECT_TRUE(wait_for([&] { return client.socket != nullptr; }));
     }
     void send(Client& client, std::string data, bool as_text = false) {
         bool sent = false;
-        asio::co_spawn(
-            loop_.context(),
-            [](WebSocket& socket, std::string bytes, bool text, bool& done) -> asio::awaitable<void> {
-                (void)co_await (text ? socket.write_text(bytes) : socket.write_binary(bytes));
-                done = true;
-            }(*client.socket, std::move(data), as_text, sent),
-            asio::detached);
+        spawn(loop_,
+              [](WebSocket& socket, std::string bytes, bool text, bool& done) -> asio::awaitable<void> {
+                  (void)co_await (text ? socket.write_text(bytes) : socket.write_binary(bytes));
+                  done = true;
+              }(*client.socket, std::move(data), as_text, sent));
         EXPECT_TRUE(wait_for([&] { return sent; }));
     }
     bool finished() {
@@ -138,16 +134,13 @@ TEST_F(ExecSessionTest, SendsAllOutputToAClientThatIsSlow) {
     connect(stdio, "/stdio", false);
     loop_.run_until([] { return false; }, std::chrono::milliseconds(600));
     EXPECT_FALSE(end_);
-    asio::co_spawn(
-        loop_.context(),
-        [](Client& client) -> asio::awaitable<void> {
-            while (true) {
-                const auto message = co_await client.socket->read();
-                if (!message) break;
-                if (!message->text) client.received += message->data;
-            }
-        }(stdio),
-        asio::detached);
+    spawn(loop_, [](Client& client) -> asio::awaitable<void> {
+        while (true) {
+            const auto message = co_await client.socket->read();
+            if (!message) break;
+            if (!message->text) client.received += message->data;
+        }
+    }(stdio));
     ASSERT_TRUE(finished());
     EXPECT_TRUE(wait_for([&] { return stdio.received.ends_with("500000\nend\n"); }));
 }
