@@ -82,6 +82,7 @@ FORWARD(int, PQsendQueryParams,
         (PGconn * c, const char* command, int count, const Oid* types, const char* const* values,
          const int* lengths, const int* formats, int result_format),
         (c, command, count, types, values, lengths, formats, result_format))
+FORWARD(PGVerbosity, PQsetErrorVerbosity, (PGconn * c, PGVerbosity verbosity), (c, verbosity))
 FORWARD(PQnoticeProcessor, PQsetNoticeProcessor, (PGconn * c, PQnoticeProcessor processor, void* data),
         (c, processor, data))
 FORWARD(PQnoticeReceiver, PQsetNoticeReceiver, (PGconn * c, PQnoticeReceiver receiver, void* data),

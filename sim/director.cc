@@ -50,6 +50,10 @@ constexpr Verb kVerbs[] = {
     {"failover", 1, Effect::none, [](Director& d, const Names& n) { d.failover(n[0]); }},
     {"writes", 1, Effect::none, [](Director& d, const Names& n) { d.check_writes(n[0]); }},
     {"delete", 1, Effect::none, [](Director& d, const Names& n) { d.remove(n[0]); }},
+    {"lose-disk", 1, Effect::disturbs,
+     [](Director& d, const Names& n) {
+         d.member(n[0]).change_disk([](Server& server) { server.lose_disk(); });
+     }},
     {"other-system", 1, Effect::disturbs,
      [](Director& d, const Names& n) {
          d.member(n[0]).change_disk([](Server& server) { server.put_disk_of_another_system(); });
@@ -58,6 +62,8 @@ constexpr Verb kVerbs[] = {
      [](Director& d, const Names& n) {
          d.member(n[0]).change_disk([](Server& server) { server.put_foreign_directory(); });
      }},
+    {"blind", 1, Effect::none, [](Director& d, const Names& n) { d.member(n[0]).server().blind(true); }},
+    {"sighted", 1, Effect::none, [](Director& d, const Names& n) { d.member(n[0]).server().blind(false); }},
     {"watchdog-missing", 1, Effect::disturbs,
      [](Director& d, const Names& n) { d.member(n[0]).server().refuse_deadlines(true); }},
     {"watchdog-back", 1, Effect::calms,

@@ -10,8 +10,11 @@
 //     shut-down A               A's agent is told to end, with its PostgreSQL; `ended A`: it has, or it is a
 //                               violation
 //     delete KEY                somebody removes a record from the store by hand
+//     lose-disk A               A's disk is empty
 //     other-system A            the disk of another cluster is put into A
 //     foreign-directory A       A's data directory has become something that is no instance
+//     blind A                   A's agent cannot look at its data directory (no descriptors left, say), until
+//                               `sighted A`
 //     watchdog-missing A        A's guard refuses to take deadlines, until `watchdog-back A`
 //     stall-watch A             A's watch of the store shows nothing new, and no error
 //     read-only A, writable A   the store lets A read only; no more

@@ -51,6 +51,12 @@ const std::vector<Faults::Kind>& Faults::later_kinds() {
     static const std::vector<Kind> kAll{
         {"take address", &Faults::take_address},
         {"store read only", &Faults::store_read_only},
+        {"blind", &Faults::blind},
+        {"disk hangs", &Faults::disk_hangs},
+        {"watchdog missing", &Faults::watchdog_missing},
+        {"foreign directory", &Faults::foreign_directory},
+        {"disk of another system", &Faults::other_system},
+        {"schedule switchover", &Faults::schedule_switchover},
     };
     return kAll;
 }
@@ -113,6 +119,8 @@ void Faults::heal() {
         machine->continue_brain();
         machine->set_wall_error({});
         machine->server().refuse_deadlines(false);
+        machine->server().blind(false);
+        machine->server().hang(false);
         if (machine->server().needs_an_operator())
             machine->change_disk([](Server& server) { server.repair_disk(); });
     }
@@ -156,13 +164,15 @@ void Faults::power_off(int i) {
     });
 }
 
-void Faults::lose_disk(int i) {
-    // Only a replica's, while the leader is well: more is not survivable by any rule.
+// Only a replica's, while the leader is well: more is not survivable by any rule.
+bool Faults::may_lose_disk(int i) {
     const auto leader = cluster_.judge.leader();
-    if (!leader || *leader == i || !member(*leader).server().primary() || !member(*leader).on() ||
-        !member(i).on())
-        return;
-    if (member(i).server().writable()) return;
+    return leader && *leader != i && member(*leader).server().primary() && member(*leader).on() &&
+           member(i).on() && !member(i).server().writable();
+}
+
+void Faults::lose_disk(int i) {
+    if (!may_lose_disk(i)) return;
     for_a_while(seconds(4), {i}, [] {});
     member(i).kill_guard();
     cluster_.world.clock.after(milliseconds(100), [this, i] {
@@ -170,8 +180,42 @@ void Faults::lose_disk(int i) {
     });
 }
 
+// Until an operator has put its own disk back.
+void Faults::spoil_disk(int i, void (Server::*how)()) {
+    if (!may_lose_disk(i)) return;
+    member(i).change_disk([how](Server& server) { (server.*how)(); });
+    for_a_while(seconds(20), {i}, [this, i] {
+        if (member(i).server().needs_an_operator())
+            member(i).change_disk([](Server& server) { server.repair_disk(); });
+    });
+}
+
+void Faults::foreign_directory(int i) {
+    spoil_disk(i, &Server::put_foreign_directory);
+}
+
+void Faults::other_system(int i) {
+    spoil_disk(i, &Server::put_disk_of_another_system);
+}
+
+void Faults::disk_hangs(int i) {
+    member(i).server().hang(true);
+    for_a_while(seconds(40), {i}, [this, i] { member(i).server().hang(false); });
+}
+
+void Faults::watchdog_missing(int i) {
+    member(i).server().refuse_deadlines(true);
+    for_a_while(seconds(20), {i}, [this, i] { member(i).server().refuse_deadlines(false); });
+}
+
 void Faults::operation_fails(int i) {
     member(i).server().fail_next_operation();
+}
+
+// Its agent cannot look at the data directory. That disturbs nothing that runs.
+void Faults::blind(int i) {
+    member(i).server().blind(true);
+    for_a_while(cluster_.ttl * 4, {}, [this, i] { member(i).server().blind(false); });
 }
 
 void Faults::step_wall_clock(int i) {
@@ -360,6 +404,14 @@ void Faults::switchover(int) {
     JsonObject body{{"leader", member(*leader).server().name()}};
     if (dice_.chance(0.5)) body["candidate"] = member(anybody()).server().name();
     request(anybody(), "POST", "/switchover", body);
+}
+
+void Faults::schedule_switchover(int i) {
+    const auto leader = cluster_.judge.leader();
+    if (!leader) return;
+    const WallTime at = cluster_.world.clock.wall() + seconds(1 + dice_.below(20));
+    request(i, "POST", "/switchover",
+            {{"leader", member(*leader).server().name()}, {"scheduled_at", to_iso(at)}});
 }
 
 void Faults::failover(int) {

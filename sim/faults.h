@@ -67,6 +67,7 @@ class Faults {
     void store_loses_answers(int i);
     void watch_stalls(int i);
     void store_read_only(int i);
+    void blind(int i);
     void lose_disk(int i);
     void operation_fails(int i);
     void step_wall_clock(int i);
@@ -76,6 +77,13 @@ class Faults {
     void reinitialize(int i);
     void pause(int i);
     void change_sync_mode(int i);
+    void schedule_switchover(int i);
+    void disk_hangs(int i);
+    void watchdog_missing(int i);
+    void foreign_directory(int i);
+    void other_system(int i);
+    bool may_lose_disk(int i);
+    void spoil_disk(int i, void (Server::*how)());
 
     Cluster cluster_;
     Dice dice_;

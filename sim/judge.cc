@@ -24,6 +24,7 @@ constexpr std::string_view kBestCandidate = "a leader has what a healthy candida
 constexpr std::string_view kTimelineOnce = "no timeline is created twice";
 constexpr std::string_view kOneSystem = "who leads has the data of this cluster";
 constexpr std::string_view kFence = "a primary whose agent is well stops before the guard has to kill it";
+constexpr std::string_view kMayLead = "whose tags forbid it does not become the primary";
 constexpr std::string_view kNoExit = "an agent gives up only when an operator is needed";
 
 constexpr Duration kHears = seconds(10);  // an agent that is well again, of what has changed
@@ -98,8 +99,10 @@ void Judge::seen(const Snapshot& snapshot) {
     if (request_pending_ && failover == nullptr) request_gone_ = clock_.now();
     request_pending_ = failover != nullptr;
     if (const auto request = parse_failover(failover == nullptr ? "" : *failover);
-        failover != nullptr && request)
-        forced_candidate_ = request->leader.empty() ? request->candidate.text() : "";
+        failover != nullptr && request) {
+        wanted_candidate_ = request->candidate.text();
+        wanted_by_force_ = request->leader.empty();
+    }
     const auto* sync = value("sync");
     const std::string sync_text = sync == nullptr ? "" : *sync;
     if (sync_text != sync_text_) {
@@ -142,13 +145,18 @@ void Judge::check_alone(const Server& server) {
             violation(kOneWritable, fmt::format("{} and {} both take writes", server.name(), other->name()));
 }
 
+// An operator has asked for it, not long ago.
+bool Judge::wanted(const Server& server) const {
+    return wanted_candidate_ == server.name() &&
+           (request_pending_ || clock_.now() - request_gone_ < seconds(10));
+}
+
 void Judge::opened(Server& server) {
     check_alone(server);
     if (cluster_id_ && leader_ == server.member() && server.disk().system_id != *cluster_id_)
         violation(kOneSystem, fmt::format("{} leads with the data of another cluster", server.name()));
     // A forced failover may lose commits.
-    const bool forced = forced_candidate_ == server.name() &&
-                        (request_pending_ || clock_.now() - request_gone_ < seconds(10));
+    const bool forced = wanted(server) && wanted_by_force_;
     if (forced && promise_ != 0) promise_ = ++promises_;
     // One that is told to restart before it has heard of anything else is no later leader.
     if (leader_ != server.member() && still_paused(server)) return;
@@ -173,7 +181,9 @@ void Judge::check_history(const Server& server, std::string_view how) {
 // Without synchronous replication a failover may lose what no candidate has; it may not pass over a candidate
 // that is well, could be asked, and has more.
 void Judge::check_choice(const Server& server) {
-    if (sync_mode_ || promise_ != 0 || paused()) return;
+    // A candidate that an operator has named goes first, also when the leader has died meanwhile
+    // (Patroni 4.8).
+    if (sync_mode_ || promise_ != 0 || paused() || wanted(server)) return;
     const auto now = clock_.now();
     const auto well = [&](const Server& member) {
         const auto since = calm_since_[static_cast<std::size_t>(member.member())];
@@ -181,7 +191,8 @@ void Judge::check_choice(const Server& server) {
     };
     if (!well(server)) return;
     for (const Server* other : servers_) {
-        if (other == &server || !other->standby() || !well(*other)) continue;
+        if (other == &server || !other->standby() || !well(*other) || never_lead_.contains(other->member()))
+            continue;
         for (const auto& commit : acknowledgements_) {
             if (commit.lost || now - commit.at < seconds(8) ||
                 server.disk().wal.holds(commit.place, commit.id))
@@ -222,6 +233,7 @@ void Judge::new_timeline(Server& server, Timeline timeline) {
 }
 
 void Judge::promoting(Server& server) {
+    if (!paused() && never_lead_.contains(server.member())) violation(kMayLead, server.name() + " promotes");
     if (!paused() && leader_ != server.member())
         violation(kPromote, fmt::format("{} promotes while the leader record says {}", server.name(),
                                         leader_ ? fmt::format("m{}", *leader_ + 1) : "none"));

@@ -45,6 +45,8 @@ class Judge final : public Witness {
     void calm(int member);
     void all_calm();
     void exited(int member, const std::string& why);
+    // Its tags forbid it to lead.
+    void never_leads(int member) { never_lead_.insert(member); }
     // Somebody deletes the leader record by hand, and its leader can hear of it.
     void lock_deleted(bool heard);
     // At the end of the run, when all is well: the leader's history has everything that was promised.
@@ -73,6 +75,7 @@ class Judge final : public Witness {
     };
     void seen(const Snapshot& snapshot);
     bool still_paused(const Server& server) const;
+    bool wanted(const Server& server) const;
     void check_alone(const Server& server);
     void check_history(const Server& server, std::string_view how);
     void check_choice(const Server& server);
@@ -85,6 +88,7 @@ class Judge final : public Witness {
     std::vector<Acknowledged> acknowledgements_;
     std::vector<Instant> calm_since_;
     std::vector<int> disturbances_;
+    std::set<int> never_lead_;
     std::map<int, Instant> last_acknowledged_;
     std::map<std::uint32_t, int> timelines_;
     std::optional<int> leader_;
@@ -98,7 +102,8 @@ class Judge final : public Witness {
     Instant resumed_;
     std::uint64_t promise_ = 0;  // the current period, while a sync record is in force
     std::uint64_t promises_ = 0;
-    std::string forced_candidate_;  // of an operator's latest failover (no switchover)
+    std::string wanted_candidate_;  // of an operator's latest request
+    bool wanted_by_force_ = false;  // which was a failover, no switchover
     bool request_pending_ = false;
     Instant request_gone_{};
     std::uint64_t lost_ = 0;

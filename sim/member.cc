@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "codec/tags.h"
+
 namespace pgherd::sim {
 
 using std::chrono::milliseconds;
@@ -40,6 +42,8 @@ AgentConfig config_of(int number, const Member::Settings& settings) {
     config.postgres.remove_data_directory_on_diverged_timelines = true;
     config.bootstrap.dcs = settings.dcs;
     config.has_bootstrap = true;
+    if (static_cast<std::size_t>(number) < settings.tags.size())
+        config.tags = parse_tags(settings.tags[static_cast<std::size_t>(number)]);
     return config;
 }
 
@@ -156,7 +160,8 @@ void Member::kill_guard() {
 }
 
 void Member::change_disk(std::function<void(Server&)> change) {
-    if (!on_ || !server_.guard_alive()) return;
+    if (!on_) return;
+    if (!server_.guard_alive() && server_.process() == Server::Process::stopped) return change(server_);
     kill_guard();
     world_.clock.after(milliseconds(100), [this, change = std::move(change)] {
         if (server_.process() == Server::Process::stopped) change(server_);

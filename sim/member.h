@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "agent/agent.h"
 #include "sim/judge.h"
@@ -21,6 +22,7 @@ class Member {
     struct Settings {
         int members = 3;
         JsonObject dcs;
+        std::vector<JsonObject> tags;  // by member; missing ones have none
         agent::Decide decide;
     };
     Member(World& world, Judge& judge, Store& store, const StoreHealth& health, const Settings& settings,

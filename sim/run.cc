@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "codec/section.h"
+#include "codec/tags.h"
 #include "sim/clients.h"
 #include "sim/director.h"
 #include "sim/faults.h"
@@ -25,8 +26,28 @@ struct Shape {
     int members = 3;
     Duration ttl{};
     JsonObject dcs;
+    std::vector<JsonObject> tags;
     std::string description;
 };
+
+// In some runs members differ. Drawn apart: the other runs stay what they were. At least one member may lead
+// and be synchronous: the first.
+std::vector<JsonObject> draw_tags(Dice dice, int members) {
+    std::vector<JsonObject> all;
+    if (!dice.chance(0.25)) return all;
+    for (int i = 0; i < members; ++i) {
+        JsonObject tags;
+        const bool free = i > 0;
+        if (free && dice.chance(0.25))
+            tags["nofailover"] = true;
+        else if (dice.chance(0.4))
+            tags["failover_priority"] = 1 + static_cast<int>(dice.below(3));
+        if (free && dice.chance(0.15)) tags["nosync"] = true;
+        if (free && dice.chance(0.2)) tags["replicatefrom"] = "m1";
+        all.push_back(std::move(tags));
+    }
+    return all;
+}
 
 Shape draw_shape(Dice& dice, int members) {
     Shape shape;
@@ -56,8 +77,11 @@ Shape draw_shape(Dice& dice, int members) {
     if (dice.chance(0.2)) shape.dcs["maximum_lag_on_failover"] = 4096;
     if (dice.chance(0.2)) shape.dcs["check_timeline"] = true;
     if (dice.chance(0.15)) shape.dcs["postgresql"] = JsonObject{{"use_pg_rewind", false}};
-    shape.description = fmt::format("{} members, ttl {} s, synchronous mode {}{}{}", shape.members, ttl, mode,
-                                    nodes == 2 ? " with two nodes" : "", failsafe ? ", failsafe mode" : "");
+    shape.tags = draw_tags(Dice(dice).fork(), shape.members);
+    shape.description =
+        fmt::format("{} members, ttl {} s, synchronous mode {}{}{}{}", shape.members, ttl, mode,
+                    nodes == 2 ? " with two nodes" : "", failsafe ? ", failsafe mode" : "",
+                    shape.tags.empty() ? "" : ", with tags");
     return shape;
 }
 
@@ -116,7 +140,7 @@ Run::Run(const RunOptions& options)
       store_server_(clock_),
       store_dice_(dice_.fork()),
       store_(store_server_, clock_, store_dice_),
-      settings_{shape_.members, shape_.dcs, deciding(options.without)},
+      settings_{shape_.members, shape_.dcs, shape_.tags, deciding(options.without)},
       clients_(world_, judge_, shape_.members, milliseconds(90)),
       faults_({world_, judge_, health_, members_, shape_.ttl, shape_.dcs.contains("failsafe_mode")},
               dice_.fork()) {
@@ -144,6 +168,8 @@ Run::Run(const RunOptions& options)
         for (const auto& member : members_) member->server().network_changed();
     });
     judge_.watch(store_, world_.servers);
+    for (std::size_t i = 0; i < shape_.tags.size(); ++i)
+        if (!parse_tags(shape_.tags[i]).may_lead()) judge_.never_leads(static_cast<int>(i));
 }
 
 agent::Decide Run::deciding(const std::string& without) {

@@ -170,6 +170,7 @@ void Server::rewind(const Upstream& source, Done<void> done) {
         const auto copied = rewind_to(source);
         if (copied && std::exchange(fail_next_, false)) {
             disk_.directory = DataDirectory::incomplete;
+            disk_.half_rewound = true;
             return finish(fail("pg_rewind broke off half-way"));
         }
         finish(copied);
@@ -182,7 +183,7 @@ Status Server::rewind_to(const Upstream& source) {
     const Server* from = reachable(source);
     if (from == nullptr) return fail("the connection to " + source.host + " broke");
     if (from->disk_.system_id != disk_.system_id)
-        return fail("source and target clusters are from different systems");
+        return fail(ErrorCode::invalid, "source and target clusters are from different systems");
     if (disk_.control != ControlState::shut_down_in_recovery)
         disk_.checkpoint.timeline = disk_.wal.timeline();
     disk_.control = disk_.standby_signal ? ControlState::shut_down_in_recovery : ControlState::shut_down;

@@ -44,8 +44,16 @@ void Server::flush_soon() {
     later(world_.dice.about(microseconds(600)), [this] { flush(); });
 }
 
+void Server::hang(bool hangs) {
+    if (hangs_ == hangs) return;
+    hangs_ = hangs;
+    note(hangs ? "the disk hangs" : "the disk goes on");
+    if (!hangs && process_ == Process::running && !recovery_) flush_soon();
+}
+
 void Server::flush() {
     flush_planned_ = false;
+    if (hangs_) return;
     disk_.flushed = disk_.wal.size();
     if (!recovery_) replayed_ = disk_.flushed;
     send_all();
@@ -229,11 +237,17 @@ PostgresState Server::observe(bool guard_only) const {
     out.ours = process_ != Process::stopped;
     out.standby_configured = disk_.standby_signal;
     out.unregistered = disk_.unregistered;
+    out.half_rewound = disk_.half_rewound;
+    if (blind_) {
+        out.data = DataDirectory::unreadable;
+        out.control.reset();
+        out.standby_configured = out.unregistered = out.half_rewound = false;
+    }
     if (!disk_.upstream.none())
         out.primary_conninfo = fmt::format("user=replicator host={} port={} application_name={}",
                                            disk_.upstream.host, disk_.upstream.port, name());
     out.observed = world_.clock.now();
-    if (guard_only || process_ != Process::running) return out;
+    if (guard_only || hangs_ || process_ != Process::running) return out;
 
     out.in_recovery = recovery_;
     out.newest_timeline = disk_.newest_known;

@@ -76,7 +76,8 @@ struct Disk {
     WalPosition min_recovery;
     bool standby_signal = false;
     bool unregistered = false;  // the mark of a bootstrap
-    bool misplaced = false;     // somebody has put the disk of another cluster here
+    bool half_rewound = false;
+    bool misplaced = false;  // somebody has put the disk of another cluster here
     Upstream upstream;
     std::set<std::string> slots;
 };
@@ -160,7 +161,9 @@ class Server {
     bool needs_an_operator() const;  // who has put the wrong disk here
     void repair_disk();
     void refuse_deadlines(bool refuses) { guard_refuses_ = refuses; }
+    void blind(bool yes) { blind_ = yes; }
     void fail_next_operation() { fail_next_ = true; }
+    void hang(bool hangs);  // its disk takes nothing: no commit ends, no question is answered
     void network_changed();
 
   private:
@@ -248,6 +251,8 @@ class Server {
 
     bool guard_alive_ = true;
     bool guard_refuses_ = false;  // its watchdog is missing
+    bool hangs_ = false;
+    bool blind_ = false;  // the agent cannot look at the data directory
     std::optional<Instant> armed_until_;
     Timer guard_timer_;
     Postgres::Events events_;

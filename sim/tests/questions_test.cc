@@ -19,9 +19,14 @@ class OneAddress final : public Peers {
     explicit OneAddress(Clock& clock) : clock_(clock) {}
     PeerIdentity answering;
     bool refuses = false;
+    std::optional<Error> asked_in_vain;
     FailsafeMessage heard;
 
     void ask(const std::string&, Instant, Done<PeerStatus> done) override {
+        if (asked_in_vain)
+            return clock_.post([error = *asked_in_vain, done = std::move(done)]() mutable {
+                done(std::unexpected(std::move(error)));
+            });
         PeerStatus status;
         status.from = answering;
         status.position = {Timeline{1}, Lsn{100}};
@@ -114,6 +119,15 @@ TEST_F(QuestionsTest, AClusterThatIsNotInitializedIsKnownByItsName) {
     EXPECT_TRUE(reachable(namesake_));
     EXPECT_FALSE(reachable(other_member_));
     EXPECT_FALSE(reachable(other_cluster_));
+}
+
+// Its answer would not be heard either, and it would be bound for nothing.
+TEST_F(QuestionsTest, NobodyIsAskedToConfirmWhoIsNotHeard) {
+    peers_.asked_in_vain = Error{ErrorCode::timeout, "no answer"};
+    EXPECT_FALSE(confirmation(asked_));
+    EXPECT_TRUE(peers_.heard.to.name.empty());
+    peers_.asked_in_vain = Error{ErrorCode::invalid, "its PostgreSQL starts"};
+    EXPECT_TRUE(confirmation(asked_)) << "it has been heard";
 }
 
 TEST_F(QuestionsTest, ARefusalIsAVeto) {

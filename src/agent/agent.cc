@@ -93,6 +93,9 @@ void Agent::Impl::step() {
         maintain();
     state_.published = describe_member(state_.config, state_.seen, memory_, state_.scheduled_restart);
     if (requests_.leaves_synchronous_set()) state_.published.tags.nosync = true;
+    const MemberState shown = state_.published.state;
+    if (state_.decision.needs_operator && (shown == MemberState::stopped || shown == MemberState::crashed))
+        state_.published.state = MemberState::start_failed;
     notify_role();
     publisher_.publish(state_);
     schedule(state_.decision.wake);
@@ -105,6 +108,9 @@ void Agent::Impl::observe() {
     seen.wall = ports_.clock.wall();
     seen.self.may_lead = state_.config.tags.may_lead();
     seen.self.priority = state_.config.tags.failover_priority.value_or(1);
+    const PostgresConfig& local = state_.config.postgres;
+    seen.self.remove_data_on_rewind_failure = local.remove_data_directory_on_rewind_failure;
+    seen.self.remove_data_on_divergence = local.remove_data_directory_on_diverged_timelines;
     seen.cluster = mirror_.view();
     seen.store_ok = mirror_.ok() && !lost_to_the_primary();
     seen.store_silent_since = mirror_.silent_since();
@@ -173,7 +179,10 @@ void Agent::Impl::note(const ha::Decision& decision) {
     state_.last_decision = state_.seen.now;
     if (decision.rule == state_.decision.rule && decision.text == state_.decision.text) return;
     ++state_.rule_counts[std::string(decision.rule)];
-    ports_.log.write({LogLevel::info, "decision", decision.text, {{"rule", std::string(decision.rule)}}});
+    ports_.log.write({decision.needs_operator ? LogLevel::warning : LogLevel::info,
+                      "decision",
+                      decision.text,
+                      {{"rule", std::string(decision.rule)}}});
 }
 
 void Agent::Impl::schedule(std::optional<Instant> wake) {
@@ -244,7 +253,7 @@ void Agent::Impl::reload(AgentConfig config) {
     config.namespace_ = state_.config.namespace_;
     state_.config = std::move(config);
     configure_postgres();
-    reload_due_ = true;
+    reload_.ask();
     changed();
 }
 

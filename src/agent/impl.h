@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "agent/instance.h"
 #include "agent/lease.h"
+#include "agent/owed_reload.h"
 #include "agent/publisher.h"
 #include "agent/questions.h"
 #include "agent/requests.h"
@@ -54,6 +55,7 @@ class Agent::Impl {
     void apply_config();
     void configure_postgres();
     void maintain();
+    void begin_reload();
     void sync_slots();
     void finish_shutdown();
     void take_leave();
@@ -73,7 +75,7 @@ class Agent::Impl {
     ha::Memory memory_;
     Timer timer_;
     bool step_pending_ = false;
-    bool reload_due_ = false;
+    OwedReload reload_;
     std::optional<Revision> found_sync_;      // as it was when this agent was started
     std::vector<SyncRecord> sync_attempts_;   // not answered, or of unknown outcome
     std::optional<Revision> uncertain_sync_;  // a write against this revision of `sync` may still happen

@@ -1,5 +1,6 @@
 #include "agent/instance.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +15,20 @@ Instance::Instance(Postgres& postgres, Clock& clock, Log& log, std::function<voi
     : postgres_(postgres), clock_(clock), log_(log), changed_(std::move(changed)) {
     postgres_.on_event(scope_.guard([this](PostgresEvent event) { on_event(event); }));
 }
+
+namespace {
+
+// What could not be looked at is as it was.
+void keep_what_was_known(PostgresState& now, const PostgresState& before) {
+    if (now.data != DataDirectory::unreadable) return;
+    now.unregistered = before.unregistered;
+    now.standby_configured = before.standby_configured;
+    now.newest_timeline = std::max(now.newest_timeline, before.newest_timeline);
+    if (now.timeline == before.timeline && now.timeline_history.empty())
+        now.timeline_history = before.timeline_history;
+}
+
+}  // namespace
 
 void Instance::observe() {
     if (observing_) {
@@ -30,9 +45,13 @@ void Instance::observation(Result<PostgresState> result) {
     observing_ = false;
     if (result) {
         bool crashed = state_.crashed && result->postmaster == Postmaster::stopped;
+        if (observed_) keep_what_was_known(*result, state_);
         state_ = std::move(*result);
         // What an earlier brain has set stays in force until it is decided anew.
-        if (!observed_) sync_names_ = state_.synchronous_standby_names;
+        if (!sync_names_known_ && state_.in_recovery) {
+            sync_names_ = state_.synchronous_standby_names;
+            sync_names_known_ = true;
+        }
         state_.crashed = state_.crashed || crashed;
         observed_ = true;
     } else {
@@ -76,13 +95,15 @@ void Instance::run(ha::Operation operation, std::string_view rule, Start start, 
                 std::string(ha::to_string(operation)),
                 {{"rule", std::string(rule)}}});
     start(postgres_, scope_.guard([this, operation, rule, done = std::move(done)](Status result) mutable {
-        ended_ = ha::FinishedOperation{operation, rule, result.has_value(),
-                                       result ? "" : result.error().message, clock_.now()};
+        ended_ =
+            ha::FinishedOperation{operation,          rule,
+                                  result.has_value(), result ? "" : result.error().message,
+                                  clock_.now(),       !result && result.error().code != ErrorCode::invalid};
         Duration took = clock_.now() - running_->since;
         if (result) {
             took_[std::string(ha::to_string(operation))] = took;
             log_.info("operation-done", fmt::format("{} took {}", ha::to_string(operation), to_text(took)));
-        } else {
+        } else if (operation != ha::Operation::reload) {  // which is repeated: upkeep.cc tells
             log_.error("operation-failed", fmt::format("{} failed after {}: {}", ha::to_string(operation),
                                                        to_text(took), result.error().message));
         }
@@ -109,6 +130,7 @@ void Instance::set_sync_names(std::string names) {
             log_.info("synchronous-standbys",
                       names.empty() ? "replication is asynchronous now" : "synchronous standbys: " + names);
             sync_names_ = names;
+            sync_names_known_ = true;
             sync_noted_ = *noted;
             state_.synchronous_standby_names = names;
         } else {

@@ -44,8 +44,14 @@ MemberState member_state(const ha::Observation& seen) {
 Role member_role(const ha::Observation& seen, const ha::Memory& memory, const MemberName& self) {
     bool leads = seen.cluster && seen.cluster->led_by(self);
     if (seen.pg.primary()) return Role::primary;
+    // What is being made a primary again, or runs and says nothing: nobody is to conclude that it does not
+    // lead.
+    bool returns = seen.running && seen.running->as_primary;
+    bool mute = seen.pg.running() && !seen.pg.in_recovery && memory.was_primary;
+    if (returns || mute) return Role::primary;
     if (seen.pg.standby()) return leads && seen.config.standby_cluster ? Role::standby_leader : Role::replica;
-    if (seen.pg.data != DataDirectory::valid) return Role::uninitialized;
+    if (seen.pg.data != DataDirectory::valid && seen.pg.data != DataDirectory::unreadable)
+        return Role::uninitialized;
     if (memory.was_primary) return leads ? Role::primary : Role::demoted;
     return Role::replica;
 }

@@ -17,6 +17,11 @@ Result<Answer> from_whom_was_asked(const PeerIdentity& asked, Result<Answer> ans
     return fail(ErrorCode::unavailable, "its address belongs to " + to_string(answer->from) + " now");
 }
 
+// Or another one has answered. What a member says may be incomplete, while its PostgreSQL starts.
+bool silent(const Error& error) {
+    return error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
+}
+
 }  // namespace
 
 Questions::Questions(std::string cluster, Peers& peers, Postgres& postgres, Clock& clock, Log& log,
@@ -84,14 +89,30 @@ void Questions::ask_failsafe(const ClusterView& view, const std::vector<MemberNa
         if (url == view.failsafe.end() || !confirming_.insert(name).second) continue;
         FailsafeMessage to_member = message;
         to_member.to = whom(name, view);
-        peers_.failsafe(url->second, std::move(to_member), clock_.now() + limit,
-                        scope_.guard([this, outage = failsafe_number_, asked = whom(name, view),
-                                      until](Result<FailsafeAnswer> result) {
-                            if (outage == failsafe_number_)
-                                confirmed(asked, until, from_whom_was_asked(asked, std::move(result)));
-                        }));
+        ask_who_hears(url->second, std::move(to_member), until, clock_.now() + limit);
     }
     if (members.empty()) clock_.post(scope_.guard([this] { changed_(); }));
+}
+
+// Who confirms is bound for the leader's ttl. A leader that is heard and hears nobody would bind its voters
+// for nothing, and hold up whoever is to take over: so only a member that has answered is asked.
+void Questions::ask_who_hears(const std::string& url, FailsafeMessage message, Instant until,
+                              Instant deadline) {
+    peers_.ask(url, deadline,
+               scope_.guard([this, outage = failsafe_number_, url, message = std::move(message), until,
+                             deadline](Result<PeerStatus> heard) mutable {
+                   if (outage != failsafe_number_) return;
+                   PeerIdentity asked = message.to;
+                   heard = from_whom_was_asked(asked, std::move(heard));
+                   if (!heard && silent(heard.error()))
+                       return confirmed(asked, until, std::unexpected(std::move(heard).error()));
+                   peers_.failsafe(url, std::move(message), deadline,
+                                   scope_.guard([this, outage, asked, until](Result<FailsafeAnswer> result) {
+                                       if (outage == failsafe_number_)
+                                           confirmed(asked, until,
+                                                     from_whom_was_asked(asked, std::move(result)));
+                                   }));
+               }));
 }
 
 // Patroni accepts for whoever is asked, and tells no name: by its own rule, which asks all, that is good

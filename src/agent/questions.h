@@ -53,6 +53,7 @@ class Questions {
   private:
     PeerIdentity whom(const MemberName& name, const ClusterView& view) const;
     void answered(std::uint64_t round, const PeerIdentity& asked, const Result<PeerStatus>& result);
+    void ask_who_hears(const std::string& url, FailsafeMessage message, Instant until, Instant deadline);
     void confirmed(const PeerIdentity& asked, Instant until, const Result<FailsafeAnswer>& result);
 
     std::string cluster_;

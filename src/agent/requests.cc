@@ -245,6 +245,8 @@ void Requests::begin_restart(const RestartRequest& request, std::string_view rul
         return answer({503, fmt::format("{} already in progress", ha::to_string(running->operation))});
     const PostgresState& pg = instance_.state();
     if (pg.postmaster == Postmaster::starting) return answer({503, "postgres is still starting"});
+    if (pg.postmaster == Postmaster::stopped && pg.data == DataDirectory::unreadable)
+        return answer({503, "cannot restart: the data directory cannot be read now"});
     // A primary that is down (it has handed over, say) would start as what it was.
     bool was_primary =
         pg.postmaster == Postmaster::stopped && pg.data == DataDirectory::valid && !pg.standby_configured;
@@ -291,6 +293,9 @@ void Requests::reinitialize(bool force, bool from_leader, Answer answer) {
     auto view = mirror_.view();
     if (!view || view->unlocked()) return answer({503, "Cluster has no leader, can not reinitialize"});
     if (view->led_by(state_.config.name)) return answer({503, "I am the leader, can not reinitialize"});
+    if (instance_.state().data == DataDirectory::foreign)
+        return answer(
+            {503, "The data directory holds something that is no PostgreSQL instance, can not reinitialize"});
     if (const auto& running = instance_.running(); (running && !force) || reinitialize_due_)
         return answer({503, fmt::format("{} already in progress",
                                         running ? ha::to_string(running->operation) : "reinitialize")});

@@ -89,6 +89,7 @@ void add_agent(JsonObject& body, const AgentState& state) {
     }
     if (state.scheduled_restart) body["scheduled_restart"] = as_json(*state.scheduled_restart);
     if (!state.seen.watchdog_usable) body["watchdog_failed"] = true;
+    if (state.decision.needs_operator) body["needs_operator"] = state.decision.text;
     body["patroni"] = JsonObject{{"version", text(kPatroniVersion)},
                                  {"scope", state.config.scope},
                                  {"name", state.config.name.text()}};

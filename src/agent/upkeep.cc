@@ -32,7 +32,7 @@ void Agent::Impl::apply_config() {
     state_.seen.config = *view->config;
     lease_.configure(view->config->ttl, view->config->loop_wait, view->config->pause);
     configure_postgres();
-    reload_due_ = true;
+    reload_.ask();
     ports_.log.info("config-applied",
                     fmt::format("configuration of revision {} is in force", view->config_revision->value()));
 }
@@ -40,8 +40,10 @@ void Agent::Impl::apply_config() {
 void Agent::Impl::configure_postgres() {
     InstanceConfig wanted{state_.seen.config, instance_.sync_names()};
     auto view = mirror_.view();
-    // A primary that starts again must not acknowledge alone what the record promises to its standbys.
-    if (view && !view->sync.empty() && !instance_.state().running()) {
+    // A primary that starts again, or that an earlier life of this agent has configured, must not acknowledge
+    // alone what the record promises to its standbys.
+    bool own = instance_.state().running() && instance_.knows_sync_names();
+    if (view && !view->sync.empty() && !own) {
         wanted.synchronous_standby_names =
             syncrep::render_names(syncrep::names_for(view->sync, state_.config.name, state_.seen.config));
         instance_.will_start_with(wanted.synchronous_standby_names);
@@ -55,17 +57,28 @@ void Agent::Impl::maintain() {
         mirror_.view()->initialize == pg.system_id)
         ports_.postgres.registered();
     if (instance_.running() || !instance_.state().running()) return;
-    if (reload_due_) {
-        reload_due_ = false;
-        configure_postgres();
-        instance_.run(
-            ha::Operation::reload, "config-changed",
-            [](Postgres& postgres, Done<void> done) { postgres.reload(std::move(done)); },
-            instance_.state().primary());
-        ports_.postgres.callback("on_reload", state_.published.role);
-        return;
-    }
+    if (reload_.due(ports_.clock.now())) return begin_reload();
     sync_slots();
+}
+
+void Agent::Impl::begin_reload() {
+    reload_.begin();
+    configure_postgres();
+    instance_.run(
+        ha::Operation::reload, "config-changed",
+        [](Postgres& postgres, Done<void> done) { postgres.reload(std::move(done)); },
+        instance_.state().primary(),
+        [this](Status result) {
+            if (result) {
+                reload_.succeeded();
+                ports_.postgres.callback("on_reload", state_.published.role);
+            } else if (reload_.failed(result.error().message, ports_.clock.now())) {
+                ports_.log.warning("reload-failed",
+                                   fmt::format("{} (the new settings are not in force; it is "
+                                               "tried again until they are)",
+                                               result.error().message));
+            }
+        });
 }
 
 void Agent::Impl::sync_slots() {

@@ -51,7 +51,7 @@ Result<PeerStatus> parse_peer_status(std::string_view body) {
     const JsonObject* wal = object_in(object, "xlog");
     if (!wal) wal = object_in(object, "wal");
     if (!wal)
-        return fail(ErrorCode::unavailable, "it does not know its WAL position (no \"xlog\" in the answer)");
+        return fail(ErrorCode::invalid, "it does not know its WAL position (no \"xlog\" in the answer)");
 
     Mistakes ignored;
     Section section(object, "", ignored);

@@ -96,6 +96,7 @@ struct Decision {
     Memory memory;                         // for the next decision
     std::vector<std::string_view> duties;  // the duties that were due beside it, by name
     std::optional<Instant> wake;           // decide again then at the latest, even if nothing happens
+    bool needs_operator = false;           // nothing goes on by itself here: `text` says what is to be done
 };
 
 // The one decision of the core. Total: every observation has a rule.

@@ -58,8 +58,12 @@ void derive_postgres(Facts& f) {
     f.makes_a_primary = running && operation_makes_a_primary(*running);
     bool starts_standby = running && running->operation == Operation::start && !running->as_primary;
     bool starts_primary = f.starting && !pg.standby_configured && !starts_standby;
-    f.may_write = !bootstraps && (f.primary || f.makes_a_primary || starts_primary);
-    f.data_valid = pg.data == DataDirectory::valid;
+    // An agent that was just started does not know what it was, but what it was started as.
+    bool started_as_primary =
+        pg.running() && !pg.in_recovery && pg.data == DataDirectory::valid && !pg.standby_configured;
+    f.may_write = !bootstraps && (f.primary || f.makes_a_primary || starts_primary || started_as_primary);
+    // What runs has a data directory, even if it cannot be looked at now.
+    f.data_valid = pg.data == DataDirectory::valid || (pg.data == DataDirectory::unreadable && !f.down);
     f.position = {pg.timeline, pg.position};
     f.clean = pg.control && pg.control->state == ControlState::shut_down;
     if (pg.control)

@@ -1,6 +1,7 @@
 // What the core has to remember from one decision to the next, brought up to date with what was just seen. No
 // rule is needed for that; rules change the memory only where they begin something.
 #include <algorithm>
+#include <utility>
 
 #include "ha/facts.h"
 
@@ -47,12 +48,20 @@ void count_other(const FinishedOperation& finished, Memory& m) {
     if (!finished.ok) m.retry_after = finished.at + 1s;
 }
 
+constexpr int kRewindAttempts = 10;  // in about a minute
+
 void note_rewind(const FinishedOperation& finished, Memory& m) {
+    m.retry_after.reset();
+    if (!finished.ok && finished.may_retry && ++m.failed_rewinds < kRewindAttempts) {
+        m.retry_after = finished.at + back_off(m.failed_rewinds, 1s, 10s);
+        return;
+    }
     // A half-done rewind is half-done whoever leads; a finished one is about the leader that it was for.
     if (!finished.ok)
         m.rewind = Memory::Rewind::failed;
     else if (m.rewind == Memory::Rewind::needed)
         m.rewind = Memory::Rewind::done;
+    m.failed_rewinds = 0;
 }
 
 // Each finished operation counts once, however often it is seen.
@@ -91,7 +100,8 @@ void note_role(Facts& f) {
     if (f.primary) m.was_primary = true;
     if (f.seen.running && f.seen.running->operation == Operation::promote)
         m.claim_used = f.view.claim.modified;
-    if (f.standby || (f.down && !f.data_valid)) m.was_primary = false;
+    bool no_data = f.down && !f.data_valid && f.seen.pg.data != DataDirectory::unreadable;
+    if (f.standby || no_data) m.was_primary = false;
     if (f.another_leads) m.checkpoint_due = false;
     // From then on it is a cluster like any other, whatever becomes of its first primary.
     // What this member made before its agent was restarted. As a standby it must be adopted anew.
@@ -105,13 +115,14 @@ void note_role(Facts& f) {
         m.led = f.may_write ? m.led || f.entitled : m.led && f.lock_held;
     bool answers = f.seen.pg.in_recovery.has_value();
     if ((f.primary && answers) || f.another_leads) m.unfit = false;
-    if (!m.led || !f.seen.pg.running() || answers)
+    bool mute = f.seen.pg.running() && !answers;
+    if (!m.led || !mute)
         m.mute_since.reset();
     else if (!m.mute_since)
         m.mute_since = f.now;
     f.unanswered =
         m.mute_since && f.now >= *m.mute_since + std::max<Duration>(kUnanswered, f.seen.config.ttl);
-    bool recovers = m.led && !f.primary && !f.standby && !m.handing_over_to;
+    bool recovers = m.led && !f.primary && !f.standby && !mute && !m.handing_over_to;
     if (!recovers)
         m.recovering_since.reset();
     else if (!m.recovering_since)
@@ -129,6 +140,7 @@ void note_lock(Facts& f) {
     // a failed rewind has not touched it, and may do for another leader.
     if (f.another_leads && m.rewind_for != f.view.leader->modified) {
         m.rewind_for = f.view.leader->modified;
+        if (std::exchange(m.failed_rewinds, 0) > 0) m.retry_after.reset();
         if (m.rewind != Memory::Rewind::failed || f.standby) m.rewind = Memory::Rewind::check;
     }
     if (f.paused) m.resumed = false;

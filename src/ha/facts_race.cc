@@ -49,6 +49,16 @@ void judge_round(Facts& f) {
         if (recent && can_take_over(f, name, answer)) f.failover_possible = true;
 }
 
+// The record is this member's, and no standby can have acknowledged anything under it: it was taken over for
+// a promotion that has not happened, say. Nobody else has enough votes to lead then, and what others have
+// more (the former leader, started again as a standby, hands on what nobody acknowledged) was promised to
+// nobody.
+bool leads_alone(const Facts& f) {
+    const SyncRecord& sync = f.view.sync;
+    return f.synchronous && sync.leader == f.self() && !sync.standbys.empty() &&
+           sync.quorum >= static_cast<int>(sync.standbys.size());
+}
+
 void compare_with(Facts& f, const MemberName& name, const PeerAnswer& answer) {
     RaceFacts& race = f.race;
     if (answer.reachable && !answer.in_recovery) {
@@ -62,7 +72,7 @@ void compare_with(Facts& f, const MemberName& name, const PeerAnswer& answer) {
     // timeline.
     bool ahead =
         f.primary ? answer.position.timeline > f.position.timeline : is_ahead(answer.position, f.position);
-    if (ahead && !race.ahead) race.ahead = name;
+    if (ahead && !race.ahead && !leads_alone(f)) race.ahead = name;
     bool equal = answer.position.lsn == f.position.lsn && !f.primary;
     bool former_leader = f.view.sync.leader == f.self() && f.synchronous;
     if (equal && !former_leader && answer.priority > f.seen.self.priority && !race.preferred)

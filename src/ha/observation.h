@@ -48,6 +48,7 @@ struct FinishedOperation {
     bool ok = true;
     std::string error;
     Instant at;
+    bool may_retry = false;  // not ok: it has changed nothing here, and the same may succeed later
 };
 
 // What a member answered when it was last asked.
@@ -97,7 +98,9 @@ struct Self {
     bool may_bootstrap = true;              // the configuration has a bootstrap section
     int priority = 1;                       // failover_priority
     bool bootstrap_without_leader = false;  // a replica method with no_leader is configured
+    // False: the data directory stays as it is, and an operator decides.
     bool remove_data_on_rewind_failure = true;
+    bool remove_data_on_divergence = true;  // … where pg_rewind cannot be used
     bool can_rewind =
         true;  // use_pg_rewind, credentials, and the directory has checksums or hint bits logged
 };
@@ -173,6 +176,7 @@ struct Memory {
     int failed_starts = 0;  // in a row
     int failed_clones = 0;
     int failed_bootstraps = 0;
+    int failed_rewinds = 0;              // in a row, for this leader, that may be tried again
     std::optional<Instant> retry_after;  // back-off after failures
     std::optional<Instant> unlocked_since;
     Revision claim_used;  // the claim of a timeline that the latest promotion here has begun with

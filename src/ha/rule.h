@@ -68,6 +68,15 @@ void say(Decision& d, fmt::format_string<Args...> format, Args&&... args) {
     d.text = fmt::format(format, std::forward<Args>(args)...);
 }
 
+// The configuration wants the data kept: an operator has to decide.
+inline void hold(Decision& d, std::string_view what, std::string_view setting) {
+    say(d,
+        "{}, and postgresql.{} is false: the data directory is kept. To replace it by a copy of the "
+        "leader's, reinitialize this member (pgherd ctl reinit); after a repair by hand, restart its agent",
+        what, setting);
+    d.needs_operator = true;
+}
+
 inline void keep_lock(const Facts& f, Decision& d) {
     if (f.lock_recorded || f.failsafe_holds || f.memory.bootstrapping || f.seen.initialize_mine)
         act(d, RenewLock{});

@@ -12,7 +12,12 @@ bool incomplete(const Facts& f) {
     return f.seen.pg.data == DataDirectory::incomplete && f.down;
 }
 bool never_touched(const Facts& f) {
-    return f.seen.pg.data == DataDirectory::foreign || f.seen.pg.data == DataDirectory::unreadable;
+    return f.seen.pg.data == DataDirectory::foreign ||
+           (f.seen.pg.data == DataDirectory::unreadable && f.down);
+}
+// Never started as it is, and not to be replaced either.
+bool kept_half_rewound(const Facts& f) {
+    return incomplete(f) && f.seen.pg.half_rewound && !f.seen.self.remove_data_on_rewind_failure;
 }
 bool has_been_led(const Facts& f) {
     return !f.view.sync.empty() || f.view.claim.modified != Revision() || !f.view.history.empty();
@@ -87,13 +92,14 @@ constexpr Rule kBootstrap[] = {
 
 constexpr Rule kData[] = {
     {"data-directory-is-not-ours",
-     "The data directory is unreadable, or holds something that is no instance: touch nothing, and do not "
-     "keep the lock.",
+     "The data directory holds something that is no instance, or PostgreSQL is down and it cannot be read: "
+     "touch nothing, and do not keep the lock. What runs in a directory that cannot be read runs on.",
      "Patroni 4.1 C9, DESIGN 3.6", true, never_touched,
      [](const Facts& f, Decision& d) {
          say(d, "the data directory {}; nothing is done before that is repaired",
              f.seen.pg.data == DataDirectory::foreign ? "is not empty and holds no instance"
                                                       : "cannot be read");
+         d.needs_operator = f.seen.pg.data == DataDirectory::foreign;
          if (f.down)
              release_lock(f, d);
          else if (f.primary && f.lock_recorded && !f.paused)
@@ -106,6 +112,15 @@ constexpr Rule kData[] = {
 
     {"lock-without-data", "This member has the lock but no data: give the lock back.", "Patroni 4.1 C9",
      false, [](const Facts& f) { return f.lock_recorded && (absent(f) || incomplete(f)); }, release_lock},
+
+    {"half-rewound-hold",
+     "A rewind was interrupted, and the data directory is to be kept: an operator must reinitialize this "
+     "member.",
+     "Patroni 4.9, DESIGN 3.6", false, kept_half_rewound,
+     [](const Facts&, Decision& d) {
+         hold(d, "a rewind was interrupted, so that the data directory cannot be started",
+              "remove_data_directory_on_rewind_failure");
+     }},
 
     {"data-back-off",
      "The last attempt to fill the data directory failed a moment ago: wait before the next.", "DESIGN 3.6",

@@ -8,9 +8,28 @@ namespace {
 using RewindState = Memory::Rewind;
 
 // Without pg_rewind a diverged data directory is replaced by a clone, so there must be something to clone
-// from.
+// from, and it must be allowed.
 bool remedy(const Facts& f) {
-    return f.seen.self.can_rewind || f.rejoin.source_ready;
+    return f.seen.self.can_rewind || (f.seen.self.remove_data_on_divergence && f.rejoin.source_ready);
+}
+
+bool kept_diverged(const Facts& f) {
+    return f.memory.rewind == RewindState::needed && !f.seen.self.can_rewind &&
+           !f.seen.self.remove_data_on_divergence;
+}
+
+void hold_diverged(const Facts& f, Decision& d) {
+    hold(d,
+         fmt::format("the data has what {} does not have, pg_rewind cannot be used (use_pg_rewind, and "
+                     "checksums or wal_log_hints)",
+                     f.leader.text()),
+         "remove_data_directory_on_diverged_timelines");
+}
+
+std::string rewind_error(const Facts& f) {
+    const auto& finished = f.seen.finished;
+    bool known = finished && finished->operation == Operation::rewind && !finished->ok;
+    return known ? "pg_rewind failed (" + finished->error + ")" : "pg_rewind failed";
 }
 
 bool quarantine_failed(const Facts& f) {
@@ -40,7 +59,15 @@ constexpr Rule kRejoin[] = {
 
     {"rewind-failed-hold",
      "pg_rewind failed and the data directory is to be kept: an operator must reinitialize this member.",
-     "Patroni 4.9", false, [](const Facts& f) { return f.memory.rewind == RewindState::failed; }, nothing},
+     "Patroni 4.9", false, [](const Facts& f) { return f.memory.rewind == RewindState::failed; },
+     [](const Facts& f, Decision& d) {
+         hold(d, rewind_error(f), "remove_data_directory_on_rewind_failure");
+     }},
+
+    {"diverged-keep",
+     "The timelines have diverged, pg_rewind cannot be used, and the data directory is to be kept: an "
+     "operator must reinitialize this member.",
+     "Patroni 4.9", false, kept_diverged, hold_diverged},
 
     {"diverged-hold",
      "The timelines have diverged, pg_rewind cannot be used, and nobody can be cloned yet: keep the data and "
@@ -60,6 +87,15 @@ constexpr Rule kRejoin[] = {
      "Patroni 4.9", true,
      [](const Facts& f) { return f.memory.rewind == RewindState::needed && !f.rejoin.leader_checkpointed; },
      nothing},
+
+    {"rewind-back-off",
+     "The leader was out of reach for the rewind, or it could not be begun here: wait before the next "
+     "attempt. After some of them, or when pg_rewind says that it cannot be, the rewind has failed.",
+     "DESIGN 3.6", false,
+     [](const Facts& f) {
+         return f.memory.rewind == RewindState::needed && f.memory.failed_rewinds > 0 && f.backed_off;
+     },
+     [](const Facts& f, Decision& d) { wake_at(d, *f.memory.retry_after); }},
 
     {"rewind", "The timelines have diverged: rewind to the leader's history.", "Patroni 4.9", false,
      [](const Facts& f) { return f.memory.rewind == RewindState::needed; },
@@ -93,6 +129,11 @@ constexpr Rule kReplica[] = {
          return f.standby && f.memory.rewind == RewindState::needed && remedy(f) && !f.paused;
      },
      [](const Facts&, Decision& d) { act(d, Stop{StopKind::standby}); }},
+
+    {"diverged-standby-keep",
+     "The standby has more of its timeline than the leader's history, pg_rewind cannot be used, and its data "
+     "is to be kept: it runs on for readers, until an operator reinitializes it.",
+     "Patroni 4.9", false, [](const Facts& f) { return f.standby && kept_diverged(f); }, hold_diverged},
 
     {"ask-before-following",
      "A new leader: find out whether this standby is on its history before following it.", "Patroni 4.9",

@@ -11,7 +11,8 @@
 
 namespace pgherd::ha {
 
-// Lower case; '-' and '.' become '_', other characters "uXXXX"; cut to 63.
+// Patroni's: lower case; '-' and '.' become '_', other characters "u" and their number, in at least four
+// decimal digits; cut to 63. (Patroni also lowers the case of letters beyond ASCII.)
 std::string slot_name(const MemberName& member);
 
 struct SlotInput {
@@ -25,9 +26,9 @@ struct SlotInput {
     Instant now;
 };
 
-// Name -> position. On a primary the position is 0: "from now on" for a new slot, untouched for an old one. A
-// standby that may lead keeps the other members' slots at what the leader published, so that a failover does
-// not lose their WAL.
+// Name -> position; 0: "from now on" for a new slot, untouched for an old one. That is so on a primary, and
+// on a standby for the members that stream from it. A standby that may lead keeps the slots of the leader's
+// standbys as well, at what the leader published, so that a failover does not lose their WAL.
 std::map<std::string, Lsn> wanted_slots(const SlotInput& input);
 
 }  // namespace pgherd::ha

@@ -143,8 +143,10 @@ struct PostgresConfig {
     std::vector<ReplicaMethod> create_replica_methods;  // empty = basebackup
     std::vector<std::string> basebackup;                // extra arguments
     std::vector<std::string> rewind_options;
-    bool remove_data_directory_on_rewind_failure = false;
-    bool remove_data_directory_on_diverged_timelines = false;
+    // False: the data directory stays, and an operator decides. Patroni's default; here it is true, as what
+    // has to go is moved aside, not removed.
+    bool remove_data_directory_on_rewind_failure = true;
+    bool remove_data_directory_on_diverged_timelines = true;
     Duration pg_ctl_timeout = std::chrono::seconds(60);
     std::string custom_conf;
     std::string before_stop;

@@ -19,7 +19,9 @@ enum class DataDirectory {
     valid,       // holds an instance: PG_VERSION and a readable pg_control
     incomplete,  // an initdb or a clone of ours was interrupted (its journal file is there): may be cleared
     foreign,     // not empty, and not an instance: never touched
-    unreadable,  // permissions, I/O errors, not mounted: never touched
+    // Could not be looked at: no descriptors or memory left, permissions, I/O errors. Says nothing of what it
+    // is, so that it is never touched, and what runs in it is left alone.
+    unreadable,
 };
 
 // pg_controldata's "Database cluster state".
@@ -93,8 +95,9 @@ struct PostgresState {
     Postmaster postmaster = Postmaster::stopped;
     // A bootstrap of ours made it, and nobody has said yet that the store knows its cluster.
     bool unregistered = false;
-    bool crashed = false;  // it ended without being told to
-    bool ours = false;     // the guard is its parent (false for an adopted one)
+    bool half_rewound = false;  // `incomplete` by a rewind: it held an instance before
+    bool crashed = false;       // it ended without being told to
+    bool ours = false;          // the guard is its parent (false for an adopted one)
     // From here on: answers of the running server; absent when it does not answer.
     std::optional<bool> in_recovery;
     Timeline timeline;

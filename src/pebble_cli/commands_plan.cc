@@ -1,7 +1,7 @@
 // plan, add, replan.
+#include "base/utf8.h"
 #include "pebble_cli/command.h"
 #include "pebble_cli/local_file.h"
-#include "supervise/utf8.h"
 
 namespace pgherd::pebble_cli {
 namespace {
@@ -18,7 +18,7 @@ Result<int> add(Context& context, const Arguments& arguments) {
     const std::string& path = arguments.words()[1];
     PGHERD_TRY(LocalFile file, LocalFile::open_to_read(path));
     PGHERD_TRY(const std::string content, file.read_all());
-    if (!supervise::is_utf8(content))
+    if (!is_utf8(content))
         return fail(ErrorCode::invalid, fmt::format("cannot use {} as a layer: it is no UTF-8 text", path));
     PGHERD_CHECK(context.post("/v1/layers", Json{{"action", "add"},
                                                  {"combine", arguments.has("--combine")},

@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "base/utf8.h"
 #include "codec/json.h"
 #include "http/url.h"
-#include "supervise/utf8.h"
 
 namespace pgherd::pebble {
 namespace {
@@ -69,7 +69,7 @@ Result<Answer> Client::get(std::string_view path, const Query& query) {
 
 Result<Answer> Client::post(std::string_view path, const Json& body) {
     std::string text = to_text(body);
-    if (!supervise::is_utf8(text))
+    if (!is_utf8(text))
         return fail(ErrorCode::invalid, "cannot send the request: it has bytes that are no UTF-8");
     auto response = ask(
         [&](auto done) {

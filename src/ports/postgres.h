@@ -104,7 +104,8 @@ class Postgres {
     // Points a running standby elsewhere: reload where the version allows it, restart otherwise.
     virtual void follow(const Upstream& upstream, Done<void> done) = 0;
     // Makes a stopped former primary (or a diverged standby) a copy of `source`'s history, with a journal
-    // beside the data directory: when interrupted, the directory reads as `incomplete` afterwards.
+    // beside the data directory: when interrupted, the directory reads as `incomplete` afterwards. Fails with
+    // `invalid` when nothing was changed and trying again will not help.
     virtual void rewind(const Upstream& source, Progress progress, Done<void> done) = 0;
     // Moves the data directory aside (one generation is kept), so that a clone can fill it. The instance is
     // stopped.

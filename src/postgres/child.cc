@@ -156,10 +156,15 @@ std::vector<std::string> server_environment(const Identity& identity) {
     return environment;
 }
 
-std::vector<pid_t> processes_with(const std::string& variable) {
+Result<std::vector<pid_t>> processes_with(const std::string& variable) {
+    const auto processes = guard::all_processes();
+    if (processes.empty()) return fail("cannot look at the processes of this machine");
     std::vector<pid_t> found;
-    for (const auto& process : guard::all_processes()) {
+    for (const auto& process : processes) {
         const auto environment = read_file(fmt::format("/proc/{}/environ", process.pid));
+        // One that has just ended cannot be read either; but then others can.
+        if (!environment && environment.error().code == ErrorCode::failed)
+            PGHERD_CHECK(read_file("/proc/self/environ"));
         if (environment && std::ranges::count(split(*environment, '\0'), variable) > 0)
             found.push_back(process.pid);
     }

@@ -39,7 +39,8 @@ std::vector<std::string> tool_environment(const Identity& identity, const std::v
 // The same for the postmaster: also without the guard's mark.
 std::vector<std::string> server_environment(const Identity& identity);
 
-// All that were executed with this variable, "NAME=value", as far as this process may know.
-std::vector<pid_t> processes_with(const std::string& variable);
+// All that were executed with this variable, "NAME=value", as far as this process may know. An error: they
+// cannot be looked at now.
+Result<std::vector<pid_t>> processes_with(const std::string& variable);
 
 }  // namespace pgherd::postgres

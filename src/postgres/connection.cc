@@ -18,6 +18,10 @@ namespace {
 
 using Wait = asio::posix::stream_descriptor::wait_type;
 
+// The SQLSTATE as a verbose message has it, in front of words in the server's language. libpq tells that of a
+// refused connection in no other way.
+constexpr std::string_view kInvalidPassword = " 28P01: ";
+
 bool is_address(const std::string& host) {
     boost::system::error_code error;
     asio::ip::make_address(host, error);
@@ -111,10 +115,16 @@ Connection::~Connection() {
 }
 
 Error Connection::failure(std::string_view what) const {
-    std::string why(trim(PQerrorMessage(connection_)));
-    std::ranges::replace(why, '\n', ' ');
+    std::vector<std::string> lines = split(PQerrorMessage(connection_), '\n');
+    // The place in the server's source, of a verbose message.
+    std::erase_if(
+        lines, [](const std::string& line) { return trim(line).empty() || line.starts_with("LOCATION:"); });
+    const std::string why = join(lines, " ");
     const bool broken = PQstatus(connection_) == CONNECTION_BAD;
-    return Error{broken ? ErrorCode::unavailable : ErrorCode::failed,
+    const bool wrong_password = broken && why.find(kInvalidPassword) != std::string::npos;
+    return Error{wrong_password ? ErrorCode::denied
+                 : broken       ? ErrorCode::unavailable
+                                : ErrorCode::failed,
                  fmt::format("cannot {}: {}", what, why.empty() ? "no connection" : why)};
 }
 
@@ -146,6 +156,7 @@ Async<void> Connection::connect(Instant deadline) {
         if (!ready) co_return fail(ErrorCode::timeout, "cannot connect: no answer in time");
         next = PQconnectPoll(connection_);
     }
+    PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
     PQsetnonblocking(connection_, 1);
     if (auto watched = watch_socket(executor); !watched) co_return watched;
     ok_ = true;
@@ -165,6 +176,7 @@ Async<std::unique_ptr<Connection>> Connection::open(ConnectionParameters paramet
     PGconn* raw = PQconnectStartParams(keys.data(), values.data(), 0);
     if (!raw) co_return fail("cannot connect: out of memory");
     std::unique_ptr<Connection> connection(new Connection(raw));
+    PQsetErrorVerbosity(raw, PQERRORS_VERBOSE);  // until it is connected
     PQsetNoticeProcessor(raw, [](void*, const char*) {}, nullptr);
     auto connected = co_await connection->connect(deadline);
     if (!connected) co_return std::unexpected(std::move(connected).error());

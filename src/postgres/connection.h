@@ -30,6 +30,7 @@ using ConnectionParameters = std::map<std::string, std::string>;  // libpq keywo
 
 class Connection {
   public:
+    // Errors: denied (a wrong password), unavailable, timeout.
     static Async<std::unique_ptr<Connection>> open(ConnectionParameters parameters, Instant deadline);
     ~Connection();
     Connection(const Connection&) = delete;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "postgres/datadir.h"
 #include "postgres/instance.h"
+#include "postgres/tablespaces.h"
 
 namespace pgherd::postgres {
 
@@ -67,6 +68,16 @@ class Watchword {
     bool seen_ = false;
 };
 
+// In the words of libpq, under LC_ALL=C.
+bool lost_its_connection(std::string_view output) {
+    static constexpr std::string_view kWords[] = {
+        "connection to server", "server closed the connection",   "could not receive data from server",
+        "could not send data",  "no connection to the server",    "could not connect to server",
+        "SSL SYSCALL error",    "SSL connection has been closed", "terminating connection"};
+    return std::ranges::any_of(
+        kWords, [&](std::string_view words) { return output.find(words) != std::string_view::npos; });
+}
+
 }  // namespace
 
 Async<void> Instance::run_basebackup(const Upstream& source, const std::string& slot,
@@ -125,7 +136,8 @@ Async<void> Instance::run_method(const ReplicaMethod& method, std::string verb,
     if (!result.succeeded())
         co_return fail(
             fmt::format("cannot {} by \"{}\": the command {}", verb, method.name, result.describe()));
-    if (!data_version(data_dir()))
+    PGHERD_CO_TRY(const auto version, data_version(data_dir()));
+    if (!version)
         co_return fail(
             fmt::format("cannot {} by \"{}\": it left no instance in {}", verb, method.name, data_dir()));
     co_return Status{};
@@ -157,11 +169,33 @@ Async<void> Instance::copy_by_any_method(const Upstream& source, const Progress&
     co_return last;
 }
 
+// The places outside the data directory that are empty now: what is in them after an interruption is the
+// copy's own. Without an answer none is known, and what an interrupted copy has left there an operator
+// removes.
+Async<std::vector<std::string>> Instance::tablespaces_to_fill(const Upstream& source) {
+    std::vector<std::string> places;
+    if (source.none()) co_return places;
+    const auto session = co_await log_in_as_rewind(source);
+    if (!session) co_return places;
+    const auto answer = co_await (*session)->query(
+        "SELECT pg_tablespace_location(oid) AS location FROM pg_tablespace", after(std::chrono::seconds(5)));
+    if (!answer) co_return places;
+    for (std::size_t row = 0; row < answer->rows.size(); ++row) {
+        const std::string place = mapped_tablespace(answer->at(row, "location"), config_.postgres.basebackup);
+        if (place.starts_with('/') && place.find('\n') == std::string::npos && may_be_filled(place))
+            places.push_back(place);
+    }
+    co_return places;
+}
+
 Async<void> Instance::clone(Upstream source, Progress progress) {
     PGHERD_CO_CHECK(co_await take_directory("copy"));
     PGHERD_CO_CHECK(prepare_directory());
-    PGHERD_CO_CHECK(write_journal(identity_, data_dir(), "clone"));
+    // What an interrupted quarantine has left in them.
+    PGHERD_CO_CHECK(move_tablespaces_aside(data_dir() + ".failed"));
     PGHERD_CO_CHECK(co_await drop_refused_passwords(source, after(std::chrono::seconds(5))));
+    PGHERD_CO_TRY(const auto tablespaces, co_await tablespaces_to_fill(source));
+    PGHERD_CO_CHECK(write_journal(identity_, data_dir(), "clone", tablespaces));
     PGHERD_CO_CHECK(co_await copy_by_any_method(source, progress));
     PGHERD_CO_CHECK(write_file(identity_, data_dir() + "/standby.signal", ""));
     spec_ = StartSpec{.standby = true, .upstream = source};
@@ -170,10 +204,7 @@ Async<void> Instance::clone(Upstream source, Progress progress) {
     co_return clear_journal(data_dir());
 }
 
-// When it fails before it has changed anything, the journal goes: pg_rewind names what it will copy before it
-// writes, and only the end of its output is kept.
-Async<void> Instance::run_rewind(const Upstream& source, const Progress& progress) {
-    PGHERD_CO_TRY(const Binaries programs, binaries());
+ConnectionParameters Instance::rewind_conninfo(const Upstream& source) const {
     const PostgresConfig& postgres = config_.postgres;
     const Credentials& user = postgres.rewind.username.empty() ? postgres.superuser : postgres.rewind;
     auto conninfo = replication_conninfo(config_, source);
@@ -181,17 +212,48 @@ Async<void> Instance::run_rewind(const Upstream& source, const Progress& progres
     conninfo["dbname"] = "postgres";
     conninfo["application_name"] = "pgherd rewind";
     for (const auto& [key, value] : user.options) conninfo[key] = value;
+    return conninfo;
+}
+
+Async<std::unique_ptr<Connection>> Instance::log_in_as_rewind(const Upstream& source) {
+    const PostgresConfig& postgres = config_.postgres;
+    const Credentials& user = postgres.rewind.username.empty() ? postgres.superuser : postgres.rewind;
+    auto parameters = rewind_conninfo(source);
+    parameters["password"] = former_passwords_.in_force(user).password;
+    return Connection::open(std::move(parameters), after(std::chrono::seconds(5)));
+}
+
+Async<void> Instance::reach_for_rewind(const Upstream& source) {
+    const auto session = co_await log_in_as_rewind(source);
+    if (!session)
+        co_return fail(ErrorCode::unavailable, fmt::format("cannot rewind to {}:{}: {}", source.host,
+                                                           source.port, session.error().message));
+    co_return Status{};
+}
+
+Result<std::vector<std::string>> Instance::rewind_command(const Upstream& source) const {
+    PGHERD_TRY(const Binaries programs, binaries());
     std::vector<std::string> argv{programs.path("pg_rewind"), "--target-pgdata=" + data_dir(),
-                                  "--source-server=" + conninfo_text(conninfo), "--progress", "--no-sync"};
+                                  "--source-server=" + conninfo_text(rewind_conninfo(source)), "--progress",
+                                  "--no-sync"};
     if (recovery_parameters(render_input()).contains("restore_command"))
         argv.push_back("--restore-target-wal");
     if (config_dir() != data_dir() && programs.major() >= 15)
         argv.push_back("--config-file=" + config_dir() + "/postgresql.conf");
-    argv.insert(argv.end(), postgres.rewind_options.begin(), postgres.rewind_options.end());
+    const auto& options = config_.postgres.rewind_options;
+    argv.insert(argv.end(), options.begin(), options.end());
+    return argv;
+}
+
+// When it fails before it has changed anything, the journal goes: pg_rewind names what it will copy before it
+// writes, and only the end of its output is kept. Then it is told whether the source was out of reach, or
+// pg_rewind cannot do it (`invalid`).
+Async<void> Instance::run_rewind(const Upstream& source, std::vector<std::string> argv,
+                                 const Progress& progress) {
     Watchword writes("need to copy");
-    auto result = co_await run_child(
+    const auto result = co_await run_child(
         identity_,
-        {.argv = argv,
+        {.argv = std::move(argv),
          .environment = filling_environment({"PGPASSFILE=" + password_file_path(config_), "LC_ALL=C"}),
          .on_output =
              [&writes, report = reporter(progress)](std::string_view piece) {
@@ -199,39 +261,46 @@ Async<void> Instance::run_rewind(const Upstream& source, const Progress& progres
                  report(piece);
              }},
         after(kCopyLimit));
-    if (!result) co_return std::unexpected(std::move(result).error());
-    if (result->succeeded()) {
-        PGHERD_CO_CHECK(co_await sync_data());
-        co_return Status{};
-    }
-    if (!writes.seen()) PGHERD_CO_CHECK(clear_journal(data_dir()));
-    co_return fail(
-        fmt::format("cannot rewind to {}:{}: pg_rewind {}", source.host, source.port, result->describe()));
+    if (result && result->succeeded()) co_return co_await sync_data();
+    const std::string why = fmt::format("cannot rewind to {}:{}: {}", source.host, source.port,
+                                        result ? "pg_rewind " + result->describe() : result.error().message);
+    if (writes.seen()) co_return fail(why);
+    PGHERD_CO_CHECK(clear_journal(data_dir()));
+    if (!result || lost_its_connection(result->output)) co_return fail(ErrorCode::unavailable, why);
+    const auto reached = co_await reach_for_rewind(source);
+    co_return fail(reached ? ErrorCode::invalid : ErrorCode::unavailable, why);
 }
 
 Async<void> Instance::rewind(Upstream source, Progress progress) {
     PGHERD_CO_CHECK(co_await take_directory("rewind"));
-    if (inspect(data_dir()) != DataDirectory::valid)
+    PGHERD_CO_TRY(const DataDirectory state, examine(data_dir()));
+    if (state != DataDirectory::valid)
         co_return fail(ErrorCode::conflict,
                        fmt::format("cannot rewind: {} is no complete instance", data_dir()));
     // pg_rewind would run crash recovery in single-user mode, which damages an instance that starts from a
     // backup.
-    if (exists(data_dir() + "/backup_label"))
+    PGHERD_CO_TRY(const bool starts_from_backup, is_there(data_dir() + "/backup_label"));
+    if (starts_from_backup)
         co_return fail(
-            ErrorCode::conflict,
+            ErrorCode::invalid,
             "cannot rewind: the instance has not finished starting from a backup (backup_label exists)");
+    PGHERD_CO_TRY(const bool was_standby, is_there(data_dir() + "/standby.signal"));
     spec_ = StartSpec{.standby = true, .upstream = source};
     PGHERD_CO_TRY(control_, co_await read_control());
     PGHERD_CO_CHECK(write_configuration());
     PGHERD_CO_CHECK(co_await drop_refused_passwords(source, after(std::chrono::seconds(5))));
-    const bool was_standby = exists(data_dir() + "/standby.signal");
+    PGHERD_CO_CHECK(co_await reach_for_rewind(source));
+    PGHERD_CO_TRY(auto command, rewind_command(source));
     // After a crash pg_rewind has the instance recovered, and that takes the lock.
     PGHERD_CO_CHECK(remove_former_locks());
     PGHERD_CO_CHECK(write_journal(identity_, data_dir(), "rewind"));
     // Single-user mode refuses standbys; the file is back before anything is started.
-    PGHERD_CO_CHECK(remove_file(data_dir() + "/standby.signal"));
+    if (auto removed = remove_file(data_dir() + "/standby.signal"); !removed) {
+        PGHERD_CO_CHECK(clear_journal(data_dir()));
+        co_return removed;
+    }
     if (progress) progress("rewinding");
-    if (const auto done = co_await run_rewind(source, progress); !done) {
+    if (const auto done = co_await run_rewind(source, std::move(command), progress); !done) {
         if (was_standby) PGHERD_CO_CHECK(write_file(identity_, data_dir() + "/standby.signal", ""));
         co_return std::unexpected(done.error());
     }
@@ -244,10 +313,9 @@ Async<void> Instance::rewind(Upstream source, Progress progress) {
 
 Async<void> Instance::quarantine() {
     PGHERD_CO_CHECK(co_await take_directory("move the data directory aside"));
-    const DataDirectory state = inspect(data_dir());
-    if (state == DataDirectory::foreign || state == DataDirectory::unreadable)
-        co_return fail(ErrorCode::conflict,
-                       fmt::format("cannot move {} aside: it is not ours, or cannot be read", data_dir()));
+    PGHERD_CO_TRY(const DataDirectory state, examine(data_dir()));
+    if (state == DataDirectory::foreign)
+        co_return fail(ErrorCode::conflict, fmt::format("cannot move {} aside: it is not ours", data_dir()));
     PGHERD_CO_CHECK(move_aside(data_dir()));
     control_.reset();
     crashed_.reset();

@@ -58,8 +58,8 @@ asio::awaitable<void> Instance::begin() {
     if (!status) {
         log_.error("guard", fmt::format("cannot ask the guard: {}", status.error().message));
     } else if (status->phase == guard::PostmasterPhase::none) {
-        if (const auto pid = running_postmaster(data_dir())) {
-            const auto adopted = co_await adopt(*pid);
+        if (const auto pid = running_postmaster(data_dir()); pid && *pid) {
+            const auto adopted = co_await adopt(**pid);
             if (!adopted) log_.error("guard", adopted.error().message);
         }
     }
@@ -72,8 +72,10 @@ asio::awaitable<void> Instance::begun() {
     while (!begun_) co_await begun_changed_.wait(after(std::chrono::seconds(5)));
 }
 
-bool Instance::in_use() const {
-    return !gone() || running_postmaster(data_dir()) || running_single_user(data_dir());
+Result<bool> Instance::in_use() const {
+    PGHERD_TRY(const auto postmaster, running_postmaster(data_dir()));
+    PGHERD_TRY(const auto single, running_single_user(data_dir()));
+    return !gone() || postmaster || single;
 }
 
 // Tools of a brain that was killed end with it, but not what they have started: pg_basebackup's receiver of
@@ -81,19 +83,25 @@ bool Instance::in_use() const {
 // next.
 Async<void> Instance::take_directory(std::string_view purpose) {
     const Instant deadline = after(std::chrono::seconds(5));
-    while (exists(journal_path(data_dir()))) {
+    PGHERD_CO_TRY(const bool interrupted, is_there(journal_path(data_dir())));
+    while (interrupted) {
         const auto left = processes_with(fill_mark(data_dir()));
-        if (left.empty()) break;
-        if (boottime_now() >= deadline)
+        if (left && left->empty()) break;
+        if (boottime_now() >= deadline) {
+            if (!left)
+                co_return std::unexpected(with_context(left.error(), fmt::format("cannot {}", purpose)));
             co_return fail(
                 ErrorCode::conflict,
                 fmt::format("cannot {}: process {}, which an interrupted operation has left behind, "
                             "does not end",
-                            purpose, left.front()));
-        for (const pid_t pid : left) ::kill(pid, SIGKILL);
+                            purpose, left->front()));
+        }
+        if (left)
+            for (const pid_t pid : *left) ::kill(pid, SIGKILL);
         co_await pause_for(std::chrono::milliseconds(10));
     }
-    if (in_use()) co_return fail(ErrorCode::conflict, fmt::format("cannot {}: PostgreSQL runs", purpose));
+    PGHERD_CO_TRY(const bool used, in_use());
+    if (used) co_return fail(ErrorCode::conflict, fmt::format("cannot {}: PostgreSQL runs", purpose));
     co_return remove_file(secret_path(data_dir()));
 }
 
@@ -134,7 +142,8 @@ std::string Instance::why_it_ended() const {
 }
 
 Result<Binaries> Instance::binaries() const {
-    return find_binaries(config_.postgres, data_version(data_dir()));
+    PGHERD_TRY(const auto version, data_version(data_dir()));
+    return find_binaries(config_.postgres, version);
 }
 
 std::string Instance::socket_dir() const {
@@ -223,13 +232,12 @@ Async<void> Instance::sync_data() {
 }
 
 Status Instance::prepare_directory() {
-    const DataDirectory state = inspect(data_dir());
+    PGHERD_TRY(const DataDirectory state, examine(data_dir()));
     if (state != DataDirectory::absent && state != DataDirectory::incomplete)
-        return fail(ErrorCode::conflict,
-                    fmt::format("cannot fill {}: it is {}", data_dir(),
-                                state == DataDirectory::valid     ? "an instance already"
-                                : state == DataDirectory::foreign ? "not empty, and not ours"
-                                                                  : "not readable"));
+        return fail(
+            ErrorCode::conflict,
+            fmt::format("cannot fill {}: it is {}", data_dir(),
+                        state == DataDirectory::valid ? "an instance already" : "not empty, and not ours"));
     if (state == DataDirectory::incomplete) PGHERD_CHECK(clear_incomplete(data_dir()));
     return make_directory(identity_, data_dir());
 }

@@ -91,7 +91,7 @@ class Instance {
     void on_report(const guard::Report& report);
     std::string why_it_ended() const;
     bool gone() const { return guard_.status().phase == guard::PostmasterPhase::none; }
-    bool in_use() const;  // whatever the guard knows: nothing may touch the files
+    Result<bool> in_use() const;  // whatever the guard knows: nothing may touch the files
     // Nothing else works in the data directory from here on. `purpose`: "clone", for the error.
     Async<void> take_directory(std::string_view purpose);
     Status remove_former_locks() const;
@@ -121,7 +121,10 @@ class Instance {
     // observe.cc
     Async<void> ask_server(PostgresState& state, Instant deadline);
     Async<Timeline> replayed_timeline(Instant deadline);
-    Postmaster postmaster_state() const;
+    Postmaster postmaster_state();
+    Status look_at_directory(PostgresState& state) const;
+    Status look_at_timelines(PostgresState& state) const;
+    void tell_unreadable(PostgresState& state, const Error& why);
     void add_pending_restarts(const ServerFacts& facts, PostgresState& state) const;
 
     // bootstrap.cc
@@ -138,7 +141,12 @@ class Instance {
                            Duration limit);
     Async<void> run_replica_method(const ReplicaMethod& method, const Upstream& source);
     Async<void> copy_by_any_method(const Upstream& source, const Progress& progress);
-    Async<void> run_rewind(const Upstream& source, const Progress& progress);
+    Async<std::vector<std::string>> tablespaces_to_fill(const Upstream& source);
+    ConnectionParameters rewind_conninfo(const Upstream& source) const;
+    Async<std::unique_ptr<Connection>> log_in_as_rewind(const Upstream& source);
+    Async<void> reach_for_rewind(const Upstream& source);
+    Result<std::vector<std::string>> rewind_command(const Upstream& source) const;
+    Async<void> run_rewind(const Upstream& source, std::vector<std::string> argv, const Progress& progress);
 
     EventLoop& loop_;
     AgentConfig config_;
@@ -162,6 +170,14 @@ class Instance {
     std::optional<bool> crashed_;  // how the last one ended; nothing: it was before our time
     std::string exit_text_;
     int last_exit_ = 0;
+
+    // The postmaster as its lock file said when that could be read.
+    struct Phase {
+        pid_t postmaster = 0;
+        Postmaster seen = Postmaster::starting;
+    };
+    Phase phase_;
+    std::string told_unreadable_;  // why the directory cannot be looked at, as already told
 
     std::optional<ControlData> control_;
     std::int64_t control_changed_ = 0;     // modification time of pg_control when it was read, in ns

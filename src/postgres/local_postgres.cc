@@ -56,7 +56,7 @@ Result<std::unique_ptr<LocalPostgres>> LocalPostgres::create(EventLoop& loop, Ag
     config = with_absolute_paths(std::move(config));
     PGHERD_TRY(Identity identity, find_identity(config.postgres.run_as));
     PGHERD_TRY(const Binaries programs,
-               find_binaries(config.postgres, data_version(config.postgres.data_dir)));
+               find_binaries(config.postgres, data_version(config.postgres.data_dir).value_or(std::nullopt)));
     log.debug("postgres-found",
               "PostgreSQL " + std::to_string(programs.major()) + " in " + programs.directory());
     auto instance =

@@ -1,5 +1,6 @@
 // Learning the state: files, the guard, and one SELECT. Whatever does not answer in time is left out.
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -26,30 +27,55 @@ bool same_value(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-Postmaster Instance::postmaster_state() const {
+Postmaster Instance::postmaster_state() {
     const guard::GuardStatus& status = guard_.status();
     if (status.phase == guard::PostmasterPhase::none) return Postmaster::stopped;
     if (status.phase == guard::PostmasterPhase::draining || stopping_) return Postmaster::stopping;
     const auto lock = read_lock_file(data_dir());
-    if (!lock || lock->pid != status.postmaster_pid) return Postmaster::starting;
-    if (lock->status == "ready" || lock->status == "standby") return Postmaster::running;
-    return lock->status == "stopping" ? Postmaster::stopping : Postmaster::starting;
+    // Not now: it is as it was, and one that was never seen is asked.
+    if (!lock) return phase_.postmaster == status.postmaster_pid ? phase_.seen : Postmaster::running;
+    const bool its_own = *lock && (*lock)->pid == status.postmaster_pid;
+    const std::string said = its_own ? (*lock)->status : "";
+    phase_ = {status.postmaster_pid, said == "ready" || said == "standby" ? Postmaster::running
+                                     : said == "stopping"                 ? Postmaster::stopping
+                                                                          : Postmaster::starting};
+    return phase_.seen;
+}
+
+Status Instance::look_at_directory(PostgresState& state) const {
+    PGHERD_TRY(state.data, examine(data_dir()));
+    PGHERD_TRY(state.unregistered, is_there(unregistered_path(data_dir())));
+    PGHERD_TRY(state.standby_configured, is_there(data_dir() + "/standby.signal"));
+    PGHERD_TRY(const std::string interrupted, interrupted_operation(data_dir()));
+    state.half_rewound = state.data == DataDirectory::incomplete && interrupted == "rewind";
+    return {};
+}
+
+Status Instance::look_at_timelines(PostgresState& state) const {
+    PGHERD_TRY(state.timeline_history, read_history(data_dir(), state.timeline));
+    PGHERD_TRY(state.newest_timeline, newest_timeline(data_dir()));
+    return {};
+}
+
+// Each reason once: it is seen every second.
+void Instance::tell_unreadable(PostgresState& state, const Error& why) {
+    state.data = DataDirectory::unreadable;
+    if (std::exchange(told_unreadable_, why.message) != why.message)
+        log_.warning("postgres-unreadable", "cannot look at the data directory: " + why.message);
 }
 
 Async<PostgresState> Instance::observe(Instant deadline) {
     if (gone()) {
-        if (const auto pid = running_postmaster(data_dir())) {
-            const auto adopted = co_await adopt(*pid);
+        if (const auto pid = running_postmaster(data_dir()); pid && *pid) {
+            const auto adopted = co_await adopt(**pid);
             if (!adopted) log_.warning("guard", adopted.error().message);
         }
     }
     PostgresState state;
     state.observed = boottime_now();
-    state.data = inspect(data_dir());
+    if (const auto looked = look_at_directory(state); !looked) tell_unreadable(state, looked.error());
     state.postmaster = postmaster_state();
     state.ours = !gone() && !guard_.status().adopted;
-    state.unregistered = exists(unregistered_path(data_dir()));
-    state.standby_configured = exists(data_dir() + "/standby.signal");
     if (state.postmaster == Postmaster::stopped && state.data == DataDirectory::valid) {
         const auto control = co_await read_control();
         if (control)
@@ -57,13 +83,14 @@ Async<PostgresState> Instance::observe(Instant deadline) {
         else
             log_.warning("postgres-control", control.error().message);
         state.crashed = crashed_.value_or(true) && control && !control->clean_shutdown();
-    } else {
+    } else if (state.postmaster != Postmaster::stopped || state.data != DataDirectory::unreadable) {
         state.control = control_;
     }
     if (state.running()) {
         const auto answered = co_await ask_server(state, deadline);
         if (!answered) log_.debug("postgres-silent", answered.error().message);
     }
+    if (state.data != DataDirectory::unreadable) told_unreadable_.clear();
     co_return state;
 }
 
@@ -104,8 +131,7 @@ Async<void> Instance::ask_server(PostgresState& state, Instant deadline) {
         else
             state.timeline = seen_timeline_;
     }
-    state.timeline_history = read_history(data_dir(), state.timeline);
-    state.newest_timeline = newest_timeline(data_dir());
+    if (const auto looked = look_at_timelines(state); !looked) tell_unreadable(state, looked.error());
     add_pending_restarts(facts, state);
     if (former_passwords_.empty()) co_return Status{};
     co_return co_await change_passwords(*own, state.streaming(), deadline);

@@ -64,7 +64,7 @@ Async<void> Instance::drop_refused_passwords(Upstream upstream, Instant deadline
         else
             parameters["dbname"] = "postgres";
         const auto session = co_await Connection::open(parameters, deadline);
-        if (session || session.error().message.find("authentication failed") == std::string::npos) continue;
+        if (session || session.error().code != ErrorCode::denied) continue;
         log_.info("password-changed",
                   fmt::format("{} refuses the former password of \"{}\"", upstream.host, user->username));
         former_passwords_.forget(user->username);

@@ -120,8 +120,8 @@ Async<void> Instance::await_ready(Instant deadline) {
     while (true) {
         if (gone()) co_return fail(fmt::format("cannot start PostgreSQL: it {}", why_it_ended()));
         const auto lock = read_lock_file(data_dir());
-        if (lock && lock->pid == guard_.status().postmaster_pid &&
-            (lock->status == "ready" || lock->status == "standby"))
+        if (lock && *lock && (*lock)->pid == guard_.status().postmaster_pid &&
+            ((*lock)->status == "ready" || (*lock)->status == "standby"))
             co_return Status{};
         if (boottime_now() >= deadline)
             co_return fail(ErrorCode::timeout, "PostgreSQL does not accept connections yet");
@@ -168,15 +168,18 @@ Async<void> Instance::start(StartSpec spec, Duration timeout) {
     const Instant deadline = after(timeout);
     if (!gone())
         co_return fail(ErrorCode::conflict, "cannot start PostgreSQL: it runs already, or is not gone yet");
-    if (const auto pid = running_postmaster(data_dir())) {
-        PGHERD_CO_CHECK(co_await adopt(*pid));
+    PGHERD_CO_TRY(const auto postmaster, running_postmaster(data_dir()));
+    if (postmaster) {
+        PGHERD_CO_CHECK(co_await adopt(*postmaster));
         co_return co_await await_ready(deadline);
     }
-    if (const auto pid = running_single_user(data_dir()))
+    PGHERD_CO_TRY(const auto single, running_single_user(data_dir()));
+    if (single)
         co_return fail(ErrorCode::conflict,
                        fmt::format("cannot start PostgreSQL: process {} works in {} in single-user mode",
-                                   *pid, data_dir()));
-    if (const auto state = inspect(data_dir()); state != DataDirectory::valid)
+                                   *single, data_dir()));
+    PGHERD_CO_TRY(const DataDirectory state, examine(data_dir()));
+    if (state != DataDirectory::valid)
         co_return fail(ErrorCode::conflict,
                        fmt::format("cannot start PostgreSQL: {} is no complete instance", data_dir()));
     PGHERD_CO_CHECK(remove_dangling_timelines(data_dir()));
@@ -250,7 +253,7 @@ Async<void> Instance::restart(Duration timeout) {
     const Instant deadline = after(timeout);
     PGHERD_CO_CHECK(co_await learn_upstream());
     PGHERD_CO_CHECK(co_await stop(StopMode::fast, true, deadline, nullptr));
-    StartSpec spec = spec_.value_or(StartSpec{.standby = exists(data_dir() + "/standby.signal")});
+    StartSpec spec = spec_.value_or(StartSpec{.standby = true});
     co_return co_await start(std::move(spec), std::max<Duration>(left_until(deadline), seconds(5)));
 }
 

@@ -24,14 +24,18 @@ Status Instance::write_configuration() {
     PGHERD_CHECK(make_directory(identity_, config_dir()));
     const std::string conf = config_dir() + "/postgresql.conf";
     const std::string base = config_dir() + "/postgresql.base.conf";
-    if (!exists(base)) {
+    const auto absent = [](const Error& error) { return error.code == ErrorCode::not_found; };
+    PGHERD_TRY(const bool has_base, is_there(base));
+    if (!has_base) {
         // The first start: initdb's (or the former owner's) file stays as what ours includes.
         const auto original = read_file(conf);
+        if (!original && !absent(original.error())) return std::unexpected(original.error());
         PGHERD_CHECK(write_file(identity_, base, original.value_or("")));
     }
     const std::string auto_conf = data_dir() + "/postgresql.auto.conf";
-    if (const auto text = read_file(auto_conf))
-        PGHERD_CHECK(write_file(identity_, auto_conf, purge_auto_conf(*text)));
+    const auto altered = read_file(auto_conf);
+    if (altered) PGHERD_CHECK(write_file(identity_, auto_conf, purge_auto_conf(*altered)));
+    if (!altered && !absent(altered.error())) return std::unexpected(altered.error());
     PGHERD_CHECK(write_password_file());
     PGHERD_CHECK(write_file(identity_, conf, postgresql_conf(input)));
     PGHERD_CHECK(write_file(identity_, config_dir() + "/pg_hba.conf", hba_conf(input)));
@@ -41,8 +45,9 @@ Status Instance::write_configuration() {
 // A brain that was started again finds in the server what the old one had set.
 Async<void> Instance::learn_upstream() {
     if (spec_) co_return Status{};
-    if (gone() || !exists(data_dir() + "/standby.signal")) {
-        spec_ = StartSpec{.standby = exists(data_dir() + "/standby.signal")};
+    PGHERD_CO_TRY(const bool standby, is_there(data_dir() + "/standby.signal"));
+    if (gone() || !standby) {
+        spec_ = StartSpec{.standby = standby};
         co_return Status{};
     }
     PGHERD_CO_TRY(const Table answer, co_await query("SELECT current_setting('primary_conninfo') AS "
@@ -63,8 +68,8 @@ Async<void> Instance::learn_upstream() {
 
 Async<void> Instance::follow(Upstream upstream) {
     if (gone()) co_return fail(ErrorCode::conflict, "cannot follow: PostgreSQL does not run");
-    if (!exists(data_dir() + "/standby.signal"))
-        co_return fail(ErrorCode::conflict, "cannot follow: PostgreSQL is no standby");
+    PGHERD_CO_TRY(const bool standby, is_there(data_dir() + "/standby.signal"));
+    if (!standby) co_return fail(ErrorCode::conflict, "cannot follow: PostgreSQL is no standby");
     spec_ = StartSpec{.standby = true, .upstream = std::move(upstream)};
     // Every supported version takes a new primary_conninfo over on reload.
     PGHERD_CO_CHECK(write_configuration());
@@ -73,7 +78,8 @@ Async<void> Instance::follow(Upstream upstream) {
 
 Async<void> Instance::reload() {
     PGHERD_CO_CHECK(co_await learn_upstream());
-    if (inspect(data_dir()) != DataDirectory::valid)
+    PGHERD_CO_TRY(const DataDirectory state, examine(data_dir()));
+    if (state != DataDirectory::valid)
         co_return fail(ErrorCode::conflict,
                        fmt::format("cannot reload: {} is no complete instance", data_dir()));
     PGHERD_CO_CHECK(write_configuration());

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "codec/json.h"
 #include "store_kube/hash.h"
 
@@ -55,28 +56,6 @@ JsonObject compose(Form form, const Annotations& annotations) {
 }
 
 }  // namespace
-
-bool is_utf8(std::string_view text) {
-    for (std::size_t i = 0; i < text.size();) {
-        const auto lead = static_cast<unsigned char>(text[i]);
-        const std::size_t more = lead < 0x80        ? 0
-                                 : lead >> 5U == 6  ? 1
-                                 : lead >> 4U == 14 ? 2
-                                 : lead >> 3U == 30 ? 3
-                                                    : 9;
-        if (more == 9 || i + more >= text.size()) return false;
-        std::uint32_t code = more == 0 ? lead : lead & (0x3fU >> more);
-        for (std::size_t k = 1; k <= more; ++k) {
-            const auto next = static_cast<unsigned char>(text[i + k]);
-            if (next >> 6U != 2) return false;
-            code = code << 6U | (next & 0x3fU);
-        }
-        constexpr std::uint32_t kSmallest[] = {0, 0x80, 0x800, 0x10000};
-        if (code < kSmallest[more] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return false;
-        i += more + 1;
-    }
-    return true;
-}
 
 AnnotationChanges to_annotations(const Field& field, const std::optional<std::string>& value) {
     AnnotationChanges changes;

@@ -25,6 +25,4 @@ std::optional<std::string> from_annotations(const Field& field, const Annotation
 // Changes when somebody changes the record, not when a leader only renews it.
 std::string fingerprint(const Field& field, const Annotations& annotations);
 
-bool is_utf8(std::string_view text);
-
 }  // namespace pgherd::kube

@@ -5,7 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
-#include "supervise/utf8.h"
+#include "base/utf8.h"
 
 namespace pgherd::supervisor {
 namespace {
@@ -32,7 +32,7 @@ constexpr std::string_view kToEscape = "<>&";
 }  // namespace
 
 std::string go_json(const Json& value) {
-    std::string text = supervise::to_utf8(boost::json::serialize(value));
+    std::string text = to_utf8(boost::json::serialize(value));
     if (text.find_first_of(kToEscape) == std::string::npos) return text;
     // Outside of texts JSON has none of them.
     std::string escaped;

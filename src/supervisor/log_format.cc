@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "supervise/utf8.h"
+#include "base/utf8.h"
 #include "supervisor/log_lines.h"
 
 namespace pgherd::supervisor {
@@ -59,9 +59,9 @@ std::size_t append_json_escaped(std::string& target, std::string_view text, std:
             at += run;
             continue;
         }
-        const std::size_t length = supervise::utf8_length(text.substr(at));
+        const std::size_t length = utf8_length(text.substr(at));
         if (length == 0)
-            target += supervise::kReplacementCharacter;
+            target += kReplacementCharacter;
         else if (length > 1 || text[at] == 0x7f)
             target += text.substr(at, length);
         else

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/utf8.h"
 #include "codec/json.h"
-#include "supervise/utf8.h"
 
 namespace pgherd::supervisor {
 namespace {
@@ -52,7 +52,7 @@ Parsed parse(std::string_view text) {
 }
 
 void append_line(std::string& target, const JsonObject& record) {
-    target += supervise::to_utf8(boost::json::serialize(record));  // or it could not be read back
+    target += to_utf8(boost::json::serialize(record));  // or it could not be read back
     target += '\n';
 }
 

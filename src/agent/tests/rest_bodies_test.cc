@@ -61,6 +61,8 @@ TEST(RestBodies, FlagsAppearOnlyWhenTheyAreSet) {
     AgentState state = replica();
     state.seen.config.pause = true;
     state.failsafe_active = true;
+    state.decision.needs_operator = true;
+    state.decision.text = "reinitialize it";
     state.published.pending_restart = true;
     state.published.pending_restart_reason["max_connections"] = {"100", "200"};
     state.scheduled_restart =
@@ -72,6 +74,8 @@ TEST(RestBodies, FlagsAppearOnlyWhenTheyAreSet) {
     EXPECT_EQ(body["pause"], true);
     EXPECT_EQ(body["cluster_unlocked"], true);
     EXPECT_EQ(body["failsafe_mode_is_active"], true);
+    EXPECT_EQ(body["needs_operator"], "reinitialize it");
+    EXPECT_FALSE(Api(replica()).json("/patroni").contains("needs_operator"));
     EXPECT_EQ(to_text(body["pending_restart_reason"]),
               R"({"max_connections":{"old_value":"100","new_value":"200"}})");
     EXPECT_EQ(

@@ -46,8 +46,7 @@ TEST(PeerStatus, SaysWhetherThePeerHasConfirmedALeader) {
 }
 
 TEST(PeerStatus, CountsAsUnreachableWithoutAPosition) {
-    EXPECT_EQ(parse_peer_status(R"({"state":"starting","role":"replica"})").error().code,
-              ErrorCode::unavailable);
+    EXPECT_EQ(parse_peer_status(R"({"state":"starting","role":"replica"})").error().code, ErrorCode::invalid);
     for (auto text : {"", "{", "[]", "<html>", "\xff"}) EXPECT_FALSE(parse_peer_status(text)) << text;
     EXPECT_TRUE(parse_peer_status(
         R"({"xlog":{"received_location":-1,"replayed_location":"x"},"timeline":-4,"tags":7,"role":[]})"));

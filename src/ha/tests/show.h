@@ -114,6 +114,7 @@ inline std::map<std::string, std::string> show_fields(const Memory& m) {
             {"failed_starts", show(m.failed_starts)},
             {"failed_clones", show(m.failed_clones)},
             {"failed_bootstraps", show(m.failed_bootstraps)},
+            {"failed_rewinds", show(m.failed_rewinds)},
             {"retry_after", show(m.retry_after)},
             {"unlocked_since", show(m.unlocked_since)},
             {"claim_used", show(m.claim_used)},
@@ -151,6 +152,7 @@ inline std::string show(const Decision& decision, const Memory& before) {
     if (std::string changes = show_changes(before, decision.memory); !changes.empty())
         text += "memory: " + changes + "\n";
     if (decision.wake) text += "wake: " + show(*decision.wake) + "\n";
+    if (decision.needs_operator) text += "an operator is needed\n";
     return text;
 }
 

@@ -69,6 +69,7 @@ struct Judge {
         stops_in_time();
         one_operation();
         respects_the_pause();
+        leaves_alone_what_it_cannot_know();
         is_settled();
     }
 
@@ -128,6 +129,13 @@ struct Judge {
         if (!wished) EXPECT_FALSE(find<Stop>(decision) || find<Promote>(decision)) << text();
     }
 
+    void leaves_alone_what_it_cannot_know() const {
+        if (seen.pg.data != DataDirectory::foreign && seen.pg.data != DataDirectory::unreadable) return;
+        EXPECT_FALSE(find<Bootstrap>(decision) || find<Clone>(decision) || find<Quarantine>(decision) ||
+                     find<Rewind>(decision) || find<StartPrimary>(decision) || find<StartStandby>(decision))
+            << text();
+    }
+
     // Deciding again with nothing changed must give the same.
     void is_settled() const {
         Decision again = decide(seen, decision.memory);
@@ -177,7 +185,9 @@ const std::vector<std::string> kServers = {"pg primary",
                                            "pg down=shut_down",
                                            "pg down=shut_down_in_recovery",
                                            "pg data=absent",
-                                           "pg data=incomplete"};
+                                           "pg data=incomplete",
+                                           "pg data=unreadable",
+                                           "pg primary data=unreadable system=1"};
 
 TEST(SmallWorlds, KeepThePropertiesWhateverIsUnderWay) {
     for_all({{"", "store silent"},
@@ -225,19 +235,20 @@ TEST(SmallWorlds, KeepThePropertiesOfALeaderWithRequestsAndASynchronousSet) {
 }
 
 TEST(SmallWorlds, KeepThePropertiesOfARejoiningMember) {
-    for_all({{"store leader=b"},
-             {"pg primary", "pg standby follows=c", "pg standby follows=b streaming", "pg down=in_production",
-              "pg down=shut_down", "pg down=shut_down_in_recovery", "pg data=absent", "pg data=incomplete"},
-             {"", "config pause", "self cannot_rewind", "self keep_failed"},
-             {"", "upstream b timeline=2 fork=1:0/2000", "upstream b timeline=2 fork=1:0/800",
-              "upstream b recovering", "upstream b at=80", "upstream b failed", "upstream b system=2",
-              "upstream c timeline=2"},
-             {"", "member b no_checkpoint", "member b replica", "member b stopped",
-              "member a replicatefrom=c", "member c clonefrom"},
-             {"", "memory rewind=needed", "memory rewind=failed", "memory rewind=done", "memory led"},
-             {"", "finished rewind", "finished rewind failed", "finished clone", "finished clone failed",
-              "finished start failed at=99.5"}},
-            30000);
+    for_all(
+        {{"store leader=b"},
+         {"pg primary", "pg standby follows=c", "pg standby follows=b streaming", "pg down=in_production",
+          "pg down=shut_down", "pg down=shut_down_in_recovery", "pg data=absent", "pg data=incomplete"},
+         {"", "config pause", "self cannot_rewind", "self keep_failed", "self cannot_rewind keep_diverged"},
+         {"", "upstream b timeline=2 fork=1:0/2000", "upstream b timeline=2 fork=1:0/800",
+          "upstream b recovering", "upstream b at=80", "upstream b failed", "upstream b system=2",
+          "upstream c timeline=2"},
+         {"", "member b no_checkpoint", "member b replica", "member b stopped", "member a replicatefrom=c",
+          "member c clonefrom"},
+         {"", "memory rewind=needed", "memory rewind=failed", "memory rewind=done", "memory led"},
+         {"", "finished rewind", "finished rewind failed", "finished rewind failed may_retry",
+          "finished clone", "finished clone failed", "finished start failed at=99.5"}},
+        30000);
 }
 
 TEST(SmallWorlds, KeepThePropertiesOfANewCluster) {

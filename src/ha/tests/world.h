@@ -132,6 +132,7 @@ inline void set_self(World& w, const std::vector<std::string>& words) {
            {"no_leader_method", [&](auto&) { self.bootstrap_without_leader = true; }},
            {"cannot_rewind", [&](auto&) { self.can_rewind = false; }},
            {"keep_failed", [&](auto&) { self.remove_data_on_rewind_failure = false; }},
+           {"keep_diverged", [&](auto&) { self.remove_data_on_divergence = false; }},
            {"no_watchdog", [&](auto&) { w.seen.watchdog_usable = false; }},
            {"priority", [&](auto& v) { self.priority = std::stoi(v); }}})
         .apply(words);
@@ -310,6 +311,7 @@ inline void set_postgres(World& w, const std::vector<std::string>& words) {
             }},
            {"crashed", [&](auto&) { pg.crashed = true; }},
            {"unregistered", [&](auto&) { pg.unregistered = true; }},
+           {"half_rewound", [&](auto&) { pg.half_rewound = true; }},
            {"standby_signal", [&](auto&) { pg.standby_configured = true; }},
            {"checkpoint",
             [&](auto& v) {
@@ -365,6 +367,7 @@ inline void set_finished(World& w, std::vector<std::string> words) {
                 finished.ok = false;
                 finished.error = "why";
             }},
+           {"may_retry", [&](auto&) { finished.may_retry = true; }},
            {"at", [&](auto& v) { finished.at = instant(v); }}})
         .apply(words);
     w.seen.finished = finished;
@@ -436,6 +439,7 @@ inline void set_memory(World& w, const std::vector<std::string>& words) {
             }},
            {"failed_clones", [&](auto& v) { m.failed_clones = std::stoi(v); }},
            {"failed_bootstraps", [&](auto& v) { m.failed_bootstraps = std::stoi(v); }},
+           {"failed_rewinds", [&](auto& v) { m.failed_rewinds = std::stoi(v); }},
            {"retry",
             [&](auto& v) {
                 m.retry_after = instant(v);

@@ -7,9 +7,9 @@
 //     make_backend}),
 //                              store_backend_name);
 //
-// Include it in one .cc of a test program only. Time is the backend's: nothing here sleeps, so the suite runs
-// under a virtual clock as well. What one backend alone promises (files, endpoints, processes) belongs into
-// tests of its own.
+// Include it in one .cc of a test program only; it is one file because it is one suite. Time is the
+// backend's: nothing here sleeps, so the suite runs under a virtual clock as well. What one backend alone
+// promises (files, endpoints, processes) belongs into tests of its own.
 #pragma once
 
 #include <array>

@@ -1,11 +1,16 @@
-// The adapter against a real PostgreSQL, under a real guard.
+// The adapter against a real PostgreSQL, under a real guard. One file, because every test is about what one
+// member or two go through.
 #include <sstream>
 
+#include <boost/asio/detached.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "postgres/binaries.h"
+#include "postgres/connection.h"
+#include "postgres/datadir.h"
 #include "postgres/tests/member.h"
+#include "postgres/tests/scarcity.h"
 
 namespace pgherd::postgres {
 namespace {
@@ -253,7 +258,10 @@ TEST_F(LocalPostgresTest, ClonesFollowsPromotesAndRewinds) {
 
     // Nobody answers there: nothing is changed, and the directory is as good as before.
     Upstream nobody{MemberName("x"), "127.0.0.1", free_port(), ""};
-    EXPECT_FALSE(one.act([&](Done<void> done) { one.postgres().rewind(nobody, nullptr, std::move(done)); }));
+    const auto unreached =
+        one.act([&](Done<void> done) { one.postgres().rewind(nobody, nullptr, std::move(done)); });
+    ASSERT_FALSE(unreached);
+    EXPECT_EQ(unreached.error().code, ErrorCode::unavailable) << unreached.error().message;
     EXPECT_EQ(one.observe().data, DataDirectory::valid);
 
     // The crashed one's lock file names a process that is something else by now.
@@ -357,8 +365,9 @@ TEST_F(LocalPostgresTest, EndsWhatAnInterruptedCloneHasLeftRunning) {
 }
 
 // Paths as in the examples of Patroni, relative to where the agent was started.
-TEST_F(LocalPostgresTest, UnderstandsRelativePathsAndKnowsThatARewindHasBegunHoweverMuchItSays) {
-    Member one(loop_, root_.path(), "one");
+TEST_F(LocalPostgresTest, UnderstandsRelativePathsAndKnowsHowFarARewindCame) {
+    Member one(loop_, root_.path(), "one"), two(loop_, root_.path(), "two");
+    ASSERT_DONE(two.bootstrap());
     const auto before = std::filesystem::current_path();
     std::filesystem::current_path(root_.path());
     one.config().postgres.data_dir = "data/one";
@@ -372,17 +381,129 @@ TEST_F(LocalPostgresTest, UnderstandsRelativePathsAndKnowsThatARewindHasBegunHow
     EXPECT_TRUE(std::filesystem::exists(root_.path() + "/data/one/PG_VERSION"));
     ASSERT_DONE(one.stop(StopMode::fast));
 
-    // A rewind that says more after its announcement than is kept: it took long, or was told to be talkative.
     const std::string tool = root_.path() + "/pg_rewind";
-    std::ofstream(tool)
-        << "#!/bin/sh\necho 'pg_rewind: need to copy 51 MB (total source directory size is 63 "
-           "MB)'\nyes '1024/52224 kB (1%) copied' | head -n 9999\nexit 1\n";
-    ASSERT_EQ(::chmod(tool.c_str(), 0755), 0);
     one.config().postgres.bin_name["pg_rewind"] = "../../../../.." + tool;
     one.postgres().reconfigure(one.config());
-    EXPECT_FALSE(
-        one.act([&](Done<void> done) { one.postgres().rewind(one.upstream(), nullptr, std::move(done)); }));
-    EXPECT_EQ(one.observe().data, DataDirectory::incomplete);
+    const auto rewinds = [&](const std::string& script) {
+        std::ofstream(tool) << "#!/bin/sh\n" << script << "\nexit 1\n";
+        ::chmod(tool.c_str(), 0755);
+        const auto done =
+            one.act([&](Done<void> end) { one.postgres().rewind(two.upstream(), nullptr, std::move(end)); });
+        EXPECT_FALSE(done);
+        return done ? ErrorCode::cancelled : done.error().code;
+    };
+    EXPECT_EQ(rewinds("echo 'pg_rewind: error: could not find common ancestor'"), ErrorCode::invalid);
+    EXPECT_EQ(one.observe().data, DataDirectory::valid);
+    EXPECT_EQ(rewinds("echo 'pg_rewind: fatal: server closed the connection unexpectedly'"),
+              ErrorCode::unavailable);
+    EXPECT_EQ(one.observe().data, DataDirectory::valid);
+    // It says more after its announcement than is kept: it took long, or was told to be talkative.
+    EXPECT_EQ(rewinds("echo 'pg_rewind: need to copy 51 MB (total source directory size is 63 MB)'\n"
+                      "yes '1024/52224 kB (1%) copied' | head -n 9999"),
+              ErrorCode::failed);
+    const PostgresState state = one.observe();
+    EXPECT_EQ(state.data, DataDirectory::incomplete);
+    EXPECT_TRUE(state.half_rewound);
+}
+
+TEST_F(LocalPostgresTest, IsCopiedAnewWithATablespaceElsewhere) {
+    Member one(loop_, root_.path(), "one"), two(loop_, root_.path(), "two");
+    const std::string first = root_.path() + "/space-one", second = root_.path() + "/space-two";
+    const auto identity = find_identity("");
+    ASSERT_DONE(identity);
+    ASSERT_DONE(make_directory(*identity, first));
+    two.config().postgres.basebackup = {"--tablespace-mapping=" + first + "=" + second};
+    two.postgres().reconfigure(two.config());
+    ASSERT_DONE(one.bootstrap());
+    one.sql("CREATE TABLESPACE elsewhere LOCATION '" + first + "'");
+    ASSERT_EQ(one.sql("CREATE TABLE t (n int) TABLESPACE elsewhere; INSERT INTO t VALUES (7)"), "");
+    const auto follows = [&] {
+        ASSERT_DONE(two.clone(one.upstream()));
+        ASSERT_DONE(two.start_standby(one.upstream()));
+        EXPECT_TRUE(two.becomes([&](const PostgresState&) { return two.sql("SELECT n FROM t") == "7"; }));
+        EXPECT_FALSE(std::filesystem::is_empty(second));
+        ASSERT_DONE(two.stop(StopMode::fast));
+    };
+    follows();
+    ASSERT_DONE(two.act([&](Done<void> done) { two.postgres().quarantine(std::move(done)); }));
+    EXPECT_TRUE(std::filesystem::is_empty(second));
+    EXPECT_FALSE(std::filesystem::is_empty(second + ".failed"));
+    follows();
+
+    // Killed in the middle: there is no link yet that would tell what it has filled.
+    ASSERT_DONE(two.act([&](Done<void> done) { two.postgres().quarantine(std::move(done)); }));
+    ASSERT_DONE(write_journal(*identity, two.data_dir(), "clone", {second}));
+    std::filesystem::create_directories(second + "/PG_15_202209061/5");
+    follows();
+    EXPECT_EQ(one.sql("SELECT n FROM t"), "7");
+}
+
+TEST_F(LocalPostgresTest, LeavesAloneWhatItCannotLookAt) {
+    Member one(loop_, root_.path(), "one");
+    ASSERT_DONE(one.bootstrap());
+    ASSERT_TRUE(one.observe().primary());
+    {
+        const testing::NoDescriptorsLeft none;
+        const PostgresState state = one.observe();
+        EXPECT_EQ(state.data, DataDirectory::unreadable);
+        EXPECT_EQ(state.postmaster, Postmaster::running);
+        EXPECT_TRUE(state.primary()) << "its session is still there";
+        EXPECT_FALSE(one.act([&](Done<void> done) { one.postgres().reload(std::move(done)); }));
+    }
+    EXPECT_EQ(one.observe().data, DataDirectory::valid);
+    EXPECT_TRUE(one.observe().primary());
+    ASSERT_DONE(one.act([&](Done<void> done) { one.postgres().reload(std::move(done)); }));
+    ASSERT_DONE(one.stop(StopMode::fast));
+    {
+        const testing::NoDescriptorsLeft none;
+        EXPECT_EQ(one.observe().data, DataDirectory::unreadable);
+        EXPECT_FALSE(one.bootstrap());
+        EXPECT_FALSE(one.clone({MemberName("x"), "127.0.0.1", 1, ""}));
+        EXPECT_FALSE(one.act([&](Done<void> done) { one.postgres().quarantine(std::move(done)); }));
+        const auto rewound = one.act(
+            [&](Done<void> done) { one.postgres().rewind(one.upstream(), nullptr, std::move(done)); });
+        ASSERT_FALSE(rewound);
+        EXPECT_NE(rewound.error().code, ErrorCode::invalid) << "another time it may be possible";
+        EXPECT_FALSE(one.start_primary());
+    }
+    EXPECT_EQ(one.observe().data, DataDirectory::valid);
+    ASSERT_DONE(one.arm());
+    ASSERT_DONE(one.start_primary());
+    EXPECT_TRUE(one.observe().primary());
+}
+
+// C.UTF-8 has messages in any language; "C" itself has none.
+TEST_F(LocalPostgresTest, KnowsARefusedPasswordInAnyLanguage) {
+    Member one(loop_, root_.path(), "one");
+    one.config().postgres.parameters["lc_messages"] = "C.UTF-8";
+    one.postgres().reconfigure(one.config());
+    ::setenv("LANGUAGE", "de", 1);
+    const Status made = one.bootstrap();
+    ::unsetenv("LANGUAGE");
+    ASSERT_DONE(made);
+    const auto log_in = [&](const std::string& password, std::uint16_t port) {
+        std::optional<Error> answer;
+        const auto ask = [&]() -> asio::awaitable<void> {
+            const auto session = co_await Connection::open({{"host", "127.0.0.1"},
+                                                            {"port", std::to_string(port)},
+                                                            {"user", "postgres"},
+                                                            {"password", password},
+                                                            {"dbname", "postgres"}},
+                                                           after(10s));
+            answer = session ? Error{ErrorCode::cancelled, "it was let in"} : session.error();
+        };
+        asio::co_spawn(loop_.context(), ask, asio::detached);
+        loop_.run_until([&] { return answer.has_value(); }, 15s);
+        return answer.value_or(Error{});
+    };
+    const auto port = one.config().postgres.port;
+    const Error refused = log_in("wrong", port);
+    EXPECT_EQ(refused.code, ErrorCode::denied) << refused.message;
+    if (std::filesystem::exists("/usr/share/locale/de/LC_MESSAGES/postgres-15.mo"))
+        EXPECT_EQ(refused.message.find("authentication failed"), std::string::npos) << refused.message;
+    EXPECT_EQ(refused.message.find("auth.c"), std::string::npos) << refused.message;
+    EXPECT_EQ(log_in("super-s3cret", port).code, ErrorCode::cancelled);
+    EXPECT_EQ(log_in("super-s3cret", free_port()).code, ErrorCode::unavailable);
 }
 
 // A promotion that is under way takes its number when it ends, so what stands for the numbers before it has

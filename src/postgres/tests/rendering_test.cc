@@ -1,13 +1,19 @@
 // Texts and files, without a server.
 #include "postgres/rendering.h"
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/testing/program.h"
+#include "guard/tests/harness.h"
 #include "postgres/controldata.h"
 #include "postgres/datadir.h"
+#include "postgres/tablespaces.h"
+#include "postgres/tests/scarcity.h"
 
 namespace pgherd::postgres {
 namespace {
@@ -159,12 +165,57 @@ TEST_F(DataDirectoryTest, IsValidWithVersionAndControlFile) {
     put("PG_VERSION", "15\n");
     put("global/pg_control");
     EXPECT_EQ(inspect(data_), DataDirectory::valid);
-    EXPECT_EQ(data_version(data_), 15);
+    EXPECT_EQ(data_version(data_).value(), 15);
 }
 
 TEST_F(DataDirectoryTest, IsUnreadableWhenItIsNoDirectory) {
     std::ofstream(data_) << "a file";
     EXPECT_EQ(inspect(data_), DataDirectory::unreadable);
+}
+
+// Neither empty nor foreign nor without a postmaster: not known.
+TEST_F(DataDirectoryTest, IsUnreadableAndLeftAsItIsWithoutDescriptors) {
+    std::filesystem::create_directory(data_);
+    {
+        const testing::NoDescriptorsLeft none;
+        EXPECT_EQ(inspect(data_), DataDirectory::unreadable);
+    }
+    put("PG_VERSION", "15\n");
+    put("global/pg_control");
+    put("postmaster.pid", "");
+    put("pg_wal/00000002.history");
+    {
+        const testing::NoDescriptorsLeft none;
+        EXPECT_EQ(inspect(data_), DataDirectory::unreadable);
+        EXPECT_FALSE(data_version(data_));
+        EXPECT_FALSE(read_lock_file(data_));
+        EXPECT_FALSE(running_postmaster(data_));
+        EXPECT_FALSE(newest_timeline(data_));
+        EXPECT_FALSE(read_history(data_, Timeline{2}));
+        EXPECT_FALSE(interrupted_operation(data_));
+        EXPECT_FALSE(remove_stale_locks(data_, {}, 5432));
+        EXPECT_FALSE(clear_incomplete(data_));
+        EXPECT_FALSE(move_aside(data_));
+    }
+    EXPECT_EQ(inspect(data_), DataDirectory::valid);
+    EXPECT_EQ(newest_timeline(data_).value(), Timeline{2});
+    EXPECT_TRUE(std::filesystem::exists(data_ + "/postmaster.pid"));
+}
+
+// The older one of that name may be the data that the interrupted clone was to replace.
+TEST_F(DataDirectoryTest, IsNotMovedAsideWhileItsJournalCannotBeRead) {
+    const Identity self{.uid = ::getuid(), .gid = ::getgid()};
+    put("half");
+    ASSERT_TRUE(write_journal(self, data_, "clone"));
+    std::filesystem::create_directory(data_ + ".failed");
+    {
+        const testing::NoDescriptorsLeft none;
+        EXPECT_FALSE(move_aside(data_));
+    }
+    EXPECT_EQ(inspect(data_), DataDirectory::incomplete);
+    EXPECT_EQ(interrupted_operation(data_).value(), "clone");
+    EXPECT_TRUE(std::filesystem::exists(data_ + "/half"));
+    EXPECT_FALSE(std::filesystem::exists(data_ + ".failed/half"));
 }
 
 TEST_F(DataDirectoryTest, IsIncompleteWhileTheJournalIsThere) {
@@ -186,6 +237,92 @@ TEST_F(DataDirectoryTest, KeepsOneGenerationWhenMovedAside) {
     EXPECT_FALSE(std::filesystem::exists(data_));
     EXPECT_TRUE(std::filesystem::exists(data_ + ".failed/second"));
     EXPECT_FALSE(std::filesystem::exists(data_ + ".failed/first"));
+}
+
+class TablespaceTest : public DataDirectoryTest {
+  protected:
+    TablespaceTest() : space_(root_ + "/space") {
+        put("PG_VERSION", "15\n");
+        std::string control(8192, '\0');
+        const std::uint32_t catalog = 202209061;
+        std::memcpy(control.data() + 12, &catalog, sizeof catalog);
+        put("global/pg_control", control);
+        std::filesystem::create_directory(data_ + "/pg_tblspc");
+        std::filesystem::create_symlink(space_, data_ + "/pg_tblspc/16384");
+        keep("PG_15_202209061/5/1259", "ours");
+        keep("PG_14_202107181/5/1259", "another cluster's");
+        keep("letter.txt", "dear");
+    }
+    void keep(const std::string& path, const std::string& text) {
+        std::filesystem::create_directories(std::filesystem::path(space_ + "/" + path).parent_path());
+        std::ofstream(space_ + "/" + path) << text;
+    }
+    static std::string there(const std::string& path) {
+        std::ifstream file(path);
+        std::string text;
+        std::getline(file, text);
+        return text;
+    }
+    std::string space_;
+};
+
+TEST_F(TablespaceTest, GoesAsideWithItsDataDirectoryAndNothingElseInItDoes) {
+    ASSERT_TRUE(move_aside(data_));
+    EXPECT_FALSE(std::filesystem::exists(space_ + "/PG_15_202209061"));
+    EXPECT_EQ(there(space_ + ".failed/PG_15_202209061/5/1259"), "ours");
+    EXPECT_EQ(there(space_ + "/PG_14_202107181/5/1259"), "another cluster's");
+    EXPECT_EQ(there(space_ + "/letter.txt"), "dear");
+    // Who starts the old one by hand does not write into the new one.
+    EXPECT_EQ(there(data_ + ".failed/pg_tblspc/16384/PG_15_202209061/5/1259"), "ours");
+
+    // What a successor has there is not the old one's.
+    keep("PG_15_202209061/5/1259", "new");
+    ASSERT_TRUE(move_tablespaces_aside(data_ + ".failed"));
+    EXPECT_EQ(there(space_ + "/PG_15_202209061/5/1259"), "new");
+    EXPECT_EQ(there(space_ + ".failed/PG_15_202209061/5/1259"), "ours");
+}
+
+TEST_F(TablespaceTest, GoesAsideLaterWhenThatWasInterrupted) {
+    std::filesystem::rename(data_, data_ + ".failed");
+    ASSERT_TRUE(move_tablespaces_aside(data_ + ".failed"));
+    EXPECT_EQ(there(space_ + ".failed/PG_15_202209061/5/1259"), "ours");
+    EXPECT_FALSE(std::filesystem::exists(space_ + "/PG_15_202209061"));
+}
+
+TEST_F(TablespaceTest, IsClearedOfAnInterruptedCopyOnlyWhereItWasEmptyBefore) {
+    const Identity self{.uid = ::getuid(), .gid = ::getgid()};
+    const std::string empty = root_ + "/empty";
+    EXPECT_TRUE(may_be_filled(empty));
+    EXPECT_FALSE(may_be_filled(space_));
+    ASSERT_TRUE(write_journal(self, data_, "clone", {empty}));
+    std::filesystem::create_directories(empty + "/PG_15_202209061/5");
+    std::ofstream(empty + "/letter.txt") << "dear";
+    ASSERT_TRUE(move_aside(data_));
+    EXPECT_FALSE(std::filesystem::exists(empty + "/PG_15_202209061"));
+    EXPECT_EQ(there(empty + "/letter.txt"), "dear");
+    EXPECT_EQ(there(space_ + "/PG_15_202209061/5/1259"), "ours") << "the journal does not name it";
+}
+
+// A copy by hand, say, which has the same links.
+TEST_F(TablespaceTest, IsLeftAloneWhileAnotherInstanceUsesIt) {
+    const std::string other = root_ + "/other";
+    std::filesystem::copy(
+        data_, other,
+        std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+    const Program server({"/usr/bin/env", "--chdir=" + other, "/usr/bin/sleep", "infinity"},
+                         root_ + "/sleep.log");
+    std::error_code ignored;
+    ASSERT_TRUE(guard::testing::eventually([&] {
+        return std::filesystem::read_symlink(fmt::format("/proc/{}/cwd", server.pid()), ignored) == other;
+    }));
+    EXPECT_FALSE(move_aside(data_));
+    EXPECT_EQ(there(space_ + "/PG_15_202209061/5/1259"), "ours");
+}
+
+TEST(Tablespace, IsWhereTheOptionsOfTheCopyPutIt) {
+    EXPECT_EQ(mapped_tablespace("/a", {}), "/a");
+    EXPECT_EQ(mapped_tablespace("/a", {"--verbose", "--tablespace-mapping=/a=/b"}), "/b");
+    EXPECT_EQ(mapped_tablespace("/a", {"--tablespace-mapping=/aa=/b"}), "/a");
 }
 
 TEST(History, IsReadOldestFirst) {

@@ -84,13 +84,5 @@ TEST(Forms, AFingerprintIgnoresRenewalsButNoChange) {
     EXPECT_NE(fingerprint(sync, {{"leader", "ab"}}), fingerprint(sync, {{"leader", "a"}, {"quorum", "b"}}));
 }
 
-TEST(Forms, KnowUtf8) {
-    for (const std::string good : {"", "a", "ü", "日本語", "\xf0\x9f\x90\x98"})
-        EXPECT_TRUE(is_utf8(good)) << good;
-    for (const std::string bad :
-         {"\xff", "\x80", "\xc3", "a\xe6\x97", "\xc0\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80"})
-        EXPECT_FALSE(is_utf8(bad)) << bad;
-}
-
 }  // namespace
 }  // namespace pgherd::kube

@@ -1,8 +1,10 @@
-#include "supervise/utf8.h"
+#include "base/utf8.h"
 
 #include <algorithm>
 
-namespace pgherd::supervise {
+#include "base/assert.h"
+
+namespace pgherd {
 namespace {
 
 std::size_t ascii_run(std::string_view text) {
@@ -41,6 +43,16 @@ std::size_t utf8_length(std::string_view text) {
     return overlong || surrogate || beyond ? 0 : length;
 }
 
+char32_t utf8_code_point(std::string_view text) {
+    const std::size_t length = utf8_length(text);
+    PGHERD_ASSERT(length > 0);
+    const unsigned own_bits[] = {0x7f, 0x1f, 0x0f, 0x07};
+    char32_t code = static_cast<unsigned char>(text[0]) & own_bits[length - 1];
+    for (const char c : text.substr(1, length - 1))
+        code = code << 6U | (static_cast<unsigned char>(c) & 0x3fU);
+    return code;
+}
+
 bool is_utf8(std::string_view text) {
     return utf8_run(text) == text.size();
 }
@@ -59,4 +71,4 @@ std::string to_utf8(std::string text) {
     return result;
 }
 
-}  // namespace pgherd::supervise
+}  // namespace pgherd

@@ -1,8 +1,8 @@
-#include "supervise/utf8.h"
+#include "base/utf8.h"
 
 #include <gtest/gtest.h>
 
-namespace pgherd::supervise {
+namespace pgherd {
 namespace {
 
 TEST(Utf8, LeavesTextAsItIs) {
@@ -10,6 +10,13 @@ TEST(Utf8, LeavesTextAsItIs) {
         EXPECT_TRUE(is_utf8(text)) << text;
         EXPECT_EQ(to_utf8(text), text);
     }
+}
+
+TEST(Utf8, NumbersTheFirstCharacter) {
+    EXPECT_EQ(utf8_code_point("az"), U'a');
+    EXPECT_EQ(utf8_code_point("\xc3\xbcz"), U'\u00fc');
+    EXPECT_EQ(utf8_code_point("\xe2\x82\xac"), U'\u20ac');
+    EXPECT_EQ(utf8_code_point("\xf0\x9f\x98\x80z"), U'\U0001f600');
 }
 
 TEST(Utf8, ReplacesEveryByteThatIsNone) {
@@ -23,4 +30,4 @@ TEST(Utf8, ReplacesEveryByteThatIsNone) {
 }
 
 }  // namespace
-}  // namespace pgherd::supervise
+}  // namespace pgherd
