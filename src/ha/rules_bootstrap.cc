@@ -35,16 +35,22 @@ constexpr Rule kBootstrap[] = {
      "most.",
      "DESIGN 3.6", false,
      [](const Facts& f) {
-         return f.down && !f.standby_cluster && failed_bootstrap(f) &&
+         // A later attempt begins with the failure of the one before still in sight.
+         return f.down && !f.standby_cluster && failed_bootstrap(f) && f.backed_off &&
                 f.memory.failed_bootstraps < kBootstrapAttempts;
      },
      [](const Facts& f, Decision& d) {
          if (f.seen.initialize_mine) act(d, DropInitialize{});
+         wake_at(d, *f.memory.retry_after);
      }},
 
     {"bootstrap-failed",
      "The new cluster could not be initialized for the third time: let others try, and end.", "Patroni 4.5",
-     false, [](const Facts& f) { return f.down && !f.standby_cluster && failed_bootstrap(f); },
+     false,
+     [](const Facts& f) {
+         return f.down && !f.standby_cluster && failed_bootstrap(f) &&
+                f.memory.failed_bootstraps >= kBootstrapAttempts;
+     },
      [](const Facts& f, Decision& d) {
          if (f.seen.initialize_mine) act(d, DropInitialize{});
          act(d, Exit{"cannot initialize the cluster: " + f.seen.finished->error});
