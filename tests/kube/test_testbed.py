@@ -7,7 +7,7 @@ import pytest
 
 from testbed.waiting import wait_for
 
-PODS = """\
+PODS = r"""
 apiVersion: v1
 kind: Service
 metadata: {name: keeper}
@@ -39,7 +39,21 @@ spec:
         - name: keeper
           image: pgherd:dev
           imagePullPolicy: IfNotPresent
-          command: [sh, -c, "echo started >> /data/starts; hostname > /data/name; exec python3 -m http.server --directory /data 8000"]
+          command: [sh, -c, "echo started >> /data/starts; hostname > /data/name; exec perl -e \"$SERVER\""]
+          env:
+            - name: SERVER  # the files of /data; the image has no server of files
+              value: |
+                use IO::Socket::INET;
+                $SIG{TERM} = sub { exit 0 };
+                my $server = IO::Socket::INET->new(LocalPort => 8000, Listen => 64, ReuseAddr => 1) or die $@;
+                while (my $client = $server->accept) {
+                    my ($name) = (<$client> // q()) =~ m{^GET /(\w+) };
+                    while (defined(my $line = <$client>)) { last if $line =~ /^\r?$/ }
+                    my $found = defined $name && open(my $file, q(<), "/data/$name");
+                    my $text = $found ? join(q(), <$file>) : q();
+                    print $client "HTTP/1.0 ", $found ? 200 : 404, " -\r\nContent-Length: ", length $text, "\r\n\r\n", $text;
+                    close $client;
+                }
           readinessProbe: {httpGet: {path: /name, port: 8000}, periodSeconds: 1}
           securityContext: {readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
           volumeMounts: [{name: data, mountPath: /data}]
