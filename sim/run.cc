@@ -30,9 +30,9 @@ struct Shape {
     std::string description;
 };
 
-// In some runs members differ. Drawn apart: the other runs stay what they were. At least one member may lead
-// and be synchronous: the first.
-std::vector<JsonObject> draw_tags(Dice dice, int members) {
+// In some runs members differ. Drawn apart: the other runs stay what they were. The first may lead and be
+// synchronous; in strict mode all may be synchronous, or there would be no writes.
+std::vector<JsonObject> draw_tags(Dice dice, int members, bool strict) {
     std::vector<JsonObject> all;
     if (!dice.chance(0.25)) return all;
     for (int i = 0; i < members; ++i) {
@@ -42,7 +42,7 @@ std::vector<JsonObject> draw_tags(Dice dice, int members) {
             tags["nofailover"] = true;
         else if (dice.chance(0.4))
             tags["failover_priority"] = 1 + static_cast<int>(dice.below(3));
-        if (free && dice.chance(0.15)) tags["nosync"] = true;
+        if (free && dice.chance(0.15) && !strict) tags["nosync"] = true;
         if (free && dice.chance(0.2)) tags["replicatefrom"] = "m1";
         all.push_back(std::move(tags));
     }
@@ -77,7 +77,7 @@ Shape draw_shape(Dice& dice, int members) {
     if (dice.chance(0.2)) shape.dcs["maximum_lag_on_failover"] = 4096;
     if (dice.chance(0.2)) shape.dcs["check_timeline"] = true;
     if (dice.chance(0.15)) shape.dcs["postgresql"] = JsonObject{{"use_pg_rewind", false}};
-    shape.tags = draw_tags(Dice(dice).fork(), shape.members);
+    shape.tags = draw_tags(Dice(dice).fork(), shape.members, mode == "strict");
     shape.description =
         fmt::format("{} members, ttl {} s, synchronous mode {}{}{}{}", shape.members, ttl, mode,
                     nodes == 2 ? " with two nodes" : "", failsafe ? ", failsafe mode" : "",

@@ -515,7 +515,8 @@ void Server::arm(Instant deadline, Done<void> done) {
     world_.clock.after(world_.dice.about(microseconds(150)), [this, deadline,
                                                               done = std::move(done)]() mutable {
         if (!guard_alive_) return;
-        if (guard_refuses_) return done(fail("the watchdog cannot be used"));
+        // What ends at once needs no watchdog.
+        if (guard_refuses_ && deadline > world_.clock.now()) return done(fail("the watchdog cannot be used"));
         world_.trace.note(member_, "armed", static_cast<std::uint64_t>(deadline.time_since_epoch().count()),
                           [&] { return "for " + to_text(deadline - world_.clock.now()); });
         armed_until_ = deadline;
