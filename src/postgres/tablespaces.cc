@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/process_info.h"
 #include "base/text.h"
-#include "guard/processes.h"
 #include "postgres/identity.h"
 
 namespace pgherd::postgres {
@@ -82,7 +82,7 @@ bool names_a_version(const std::string& name) {
 // Another instance that runs on this machine and has this tablespace: a copy of the data directory by hand,
 // or a member beside this one, shares it.
 Result<std::optional<std::string>> other_user_of(const fs::path& tablespace) {
-    const auto processes = guard::all_processes();
+    const auto processes = all_processes();
     if (processes.empty()) return fail("cannot look at the processes of this machine");
     std::set<fs::path> places;
     for (const auto& process : processes) {
@@ -140,7 +140,7 @@ Status move_directory(const fs::path& from, const fs::path& to) {
 }
 
 Status point_link(const fs::path& link, const fs::path& target) {
-    const fs::path fresh = link.string() + ".pgherd-new";
+    const fs::path fresh = link.string() + std::string(kUnfinished);
     ::unlink(fresh.c_str());
     if (::symlink(target.c_str(), fresh.c_str()) != 0 || ::rename(fresh.c_str(), link.c_str()) != 0)
         return cannot("change", link, last_error());
