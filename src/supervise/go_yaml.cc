@@ -170,14 +170,23 @@ bool natural_less(std::string_view a, std::string_view b) {
     return static_cast<unsigned char>(a[at]) < static_cast<unsigned char>(b[at]);
 }
 
-void YamlWriter::line(std::string_view key) {
+bool YamlWriter::begin_key(std::string_view key) {
+    constexpr std::size_t kLongestBeforeColon = 128;  // go-yaml's
+    const bool apart = key.size() > kLongestBeforeColon;
     text_.append(depth_ * 4, ' ');
+    if (apart) text_ += "? ";
     text_ += yaml_scalar(key);
+    return apart;
+}
+
+void YamlWriter::key_and_colon(std::string_view key) {
+    if (begin_key(key)) text_.append("\n").append(depth_ * 4, ' ');
+    text_ += ':';
 }
 
 void YamlWriter::field_raw(std::string_view key, std::string_view value) {
-    line(key);
-    text_ += ": ";
+    key_and_colon(key);
+    text_ += ' ';
     text_ += value;
     text_ += '\n';
 }
@@ -209,15 +218,14 @@ void YamlWriter::field(std::string_view key, std::string_view value) {
         value, [](char c) { return c != '\n' && (static_cast<unsigned char>(c) < 0x20 || c == 0x7f); });
     if (!lines || !tidy || value.find(" \n") != std::string_view::npos || is_blank(value.back()))
         return field_raw(key, yaml_scalar(value));
-    line(key);
-    text_ += ':';
+    key_and_colon(key);
     literal(value);
 }
 
 void YamlWriter::list(std::string_view key, const std::vector<std::string>& values) {
     if (values.empty()) return;
-    line(key);
-    text_ += ":\n";
+    key_and_colon(key);
+    text_ += '\n';
     for (const std::string& value : values) {
         text_.append((depth_ + 1) * 4, ' ');
         text_ += "- " + yaml_scalar(value) + '\n';

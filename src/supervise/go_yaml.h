@@ -27,15 +27,18 @@ class YamlWriter {
     template <class Write>
     void mapping(std::string_view key, Write write, bool always = false) {
         const std::size_t before = text_.size();
-        line(key);
-        text_ += ":\n";
+        const bool apart = begin_key(key);
+        text_ += apart ? "\n" : ":\n";
         const std::size_t start = text_.size();
         ++depth_;
         write();
         --depth_;
-        if (text_.size() > start) return;
-        text_.resize(before);
-        if (always) field_raw(key, "{}");
+        if (text_.size() == start) {
+            text_.resize(before);
+            if (always) field_raw(key, "{}");
+        } else if (apart) {
+            text_[start + depth_ * 4] = ':';  // in the indentation of its first line
+        }
     }
     void field(std::string_view key, std::string_view value);  // left out when empty
     void field_raw(std::string_view key, std::string_view value);
@@ -45,7 +48,10 @@ class YamlWriter {
     std::string take() { return text_.empty() ? "{}\n" : std::move(text_); }
 
   private:
-    void line(std::string_view key);
+    // Writes a key without its colon. True for a long one, which stands on a line of its own behind a "?": a
+    // reader of YAML looks for the colon in the next 1024 characters only.
+    bool begin_key(std::string_view key);
+    void key_and_colon(std::string_view key);
     void literal(std::string_view value);
 
     std::string text_;
