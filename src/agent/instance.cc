@@ -48,10 +48,7 @@ void Instance::observation(Result<PostgresState> result) {
         if (observed_) keep_what_was_known(*result, state_);
         state_ = std::move(*result);
         // What an earlier brain has set stays in force until it is decided anew.
-        if (!sync_names_known_ && state_.in_recovery) {
-            sync_names_ = state_.synchronous_standby_names;
-            sync_names_known_ = true;
-        }
+        if (!sync_names_ && state_.in_recovery) sync_names_ = state_.synchronous_standby_names;
         state_.crashed = state_.crashed || crashed;
         observed_ = true;
     } else {
@@ -64,7 +61,8 @@ void Instance::observation(Result<PostgresState> result) {
         running_.reset();
         progress_.clear();
     }
-    if (state_.synchronous_standby_names != sync_names_ && !setting_sync_names_) sync_noted_.reset();
+    if (state_.synchronous_standby_names != sync_names_.value_or("") && !setting_sync_names_)
+        sync_noted_.reset();
     changed_();
 }
 
@@ -130,7 +128,6 @@ void Instance::set_sync_names(std::string names) {
             log_.info("synchronous-standbys",
                       names.empty() ? "replication is asynchronous now" : "synchronous standbys: " + names);
             sync_names_ = names;
-            sync_names_known_ = true;
             sync_noted_ = *noted;
             state_.synchronous_standby_names = names;
         } else {

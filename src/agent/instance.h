@@ -33,9 +33,8 @@ class Instance {
     // How long the last one of each kind of operation took that succeeded.
     const std::map<std::string, Duration>& took() const { return took_; }
     std::optional<Lsn> sync_noted() const { return sync_noted_; }
-    const std::string& sync_names() const { return sync_names_; }
-    // False: set by an earlier life of this agent, and PostgreSQL has told nothing yet.
-    bool knows_sync_names() const { return sync_names_known_; }
+    // Nothing: set by an earlier life of this agent, and PostgreSQL has told nothing yet.
+    const std::optional<std::string>& sync_names() const { return sync_names_; }
 
     // Begins `operation`; `start` makes the call of the port. Nothing may be running.
     using Start = std::function<void(Postgres&, Done<void>)>;
@@ -44,10 +43,7 @@ class Instance {
     // Whatever runs: the instance must not be a primary any more, at once. The guard does it.
     void fence(std::string_view rule);
     // The server is down: what its configuration says is in force when it runs, and stays so at a reload.
-    void will_start_with(const std::string& sync_names) {
-        sync_names_ = sync_names;
-        sync_names_known_ = true;
-    }
+    void will_start_with(const std::string& sync_names) { sync_names_ = sync_names; }
     void set_sync_names(std::string names);
     Postgres::Progress progress_sink();
 
@@ -68,8 +64,7 @@ class Instance {
     std::optional<ha::FinishedOperation> ended_;  // done, but not observed yet
     std::string progress_;
     std::map<std::string, Duration> took_;
-    std::string sync_names_;  // last asked for
-    bool sync_names_known_ = false;
+    std::optional<std::string> sync_names_;  // last asked for
     bool setting_sync_names_ = false;
     Instant sync_names_not_before_;  // after a failure
     std::optional<Lsn> sync_noted_;

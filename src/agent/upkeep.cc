@@ -38,11 +38,11 @@ void Agent::Impl::apply_config() {
 }
 
 void Agent::Impl::configure_postgres() {
-    InstanceConfig wanted{state_.seen.config, instance_.sync_names()};
+    InstanceConfig wanted{state_.seen.config, instance_.sync_names().value_or("")};
     auto view = mirror_.view();
     // A primary that starts again, or that an earlier life of this agent has configured, must not acknowledge
     // alone what the record promises to its standbys.
-    bool own = instance_.state().running() && instance_.knows_sync_names();
+    bool own = instance_.state().running() && instance_.sync_names().has_value();
     if (view && !view->sync.empty() && !own) {
         wanted.synchronous_standby_names =
             syncrep::render_names(syncrep::names_for(view->sync, state_.config.name, state_.seen.config));

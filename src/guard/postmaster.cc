@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/process_info.h"
+
 namespace pgherd::guard {
 
 namespace {

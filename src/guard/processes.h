@@ -9,7 +9,6 @@
 
 #include <sys/types.h>
 
-#include "base/process_info.h"
 #include "base/result.h"
 
 namespace pgherd::guard {
@@ -38,10 +37,6 @@ struct Spawned {
 Result<Spawned> spawn(const SpawnSpec& spec);
 // What the child wrote before it gave up, and closes `errors`.
 std::string take_spawn_error(int& errors);
-
-using pgherd::all_processes;
-using pgherd::process_info;
-using pgherd::ProcessInfo;
 
 // Whether the environment that the process was executed with is readable and has the variable.
 bool has_variable(pid_t pid, const std::string& name);

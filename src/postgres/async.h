@@ -1,9 +1,11 @@
 // The few building blocks that the coroutines of this module are made of. Every wait takes a deadline; a
-// cancelled coroutine unwinds by exception at its next wait, which ends in Tasks and goes no further.
+// cancelled coroutine unwinds by exception at its next wait, which ends in Tasks and goes no further. No
+// other exception is expected out of one.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <list>
 #include <memory>
 #include <utility>
@@ -14,6 +16,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -21,6 +24,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -88,11 +92,12 @@ class Tasks {
     void spawn(asio::awaitable<void> task) {
         auto signal = std::make_shared<asio::cancellation_signal>();
         signals_->push_back(signal);
-        asio::co_spawn(
-            context_, std::move(task),
-            asio::bind_cancellation_slot(signal->slot(), [signals = signals_, signal](std::exception_ptr) {
-                signals->remove(signal);
-            }));
+        asio::co_spawn(context_, std::move(task),
+                       asio::bind_cancellation_slot(signal->slot(),
+                                                    [signals = signals_, signal](std::exception_ptr end) {
+                                                        signals->remove(signal);
+                                                        if (end) pass_on_unless_cancelled(end);
+                                                    }));
     }
     void close() {
         const auto running = *signals_;
@@ -101,6 +106,15 @@ class Tasks {
 
   private:
     using Signals = std::list<std::shared_ptr<asio::cancellation_signal>>;
+    // Any other exception is a bug, and ends the program through whoever runs the loop.
+    static void pass_on_unless_cancelled(const std::exception_ptr& end) {
+        try {
+            std::rethrow_exception(end);
+        } catch (const boost::system::system_error& error) {
+            if (error.code() != asio::error::operation_aborted) throw;
+        }
+    }
+
     asio::io_context& context_;
     std::shared_ptr<Signals> signals_ = std::make_shared<Signals>();
 };

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/process_info.h"
 #include "base/text.h"
 #include "guard/processes.h"
 #include "guard/protocol.h"
@@ -157,7 +158,7 @@ std::vector<std::string> server_environment(const Identity& identity) {
 }
 
 Result<std::vector<pid_t>> processes_with(const std::string& variable) {
-    const auto processes = guard::all_processes();
+    const auto processes = all_processes();
     if (processes.empty()) return fail("cannot look at the processes of this machine");
     std::vector<pid_t> found;
     for (const auto& process : processes) {

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/process_info.h"
 #include "base/text.h"
-#include "guard/processes.h"
 #include "postgres/tablespaces.h"
 
 namespace pgherd::postgres {
@@ -220,8 +220,8 @@ Result<bool> works_in(pid_t pid, const std::string& data_dir) {
 
 // Also when that cannot be told.
 bool anybody_may_work_in(const std::string& data_dir) {
-    const auto processes = guard::all_processes();
-    return processes.empty() || std::ranges::any_of(processes, [&](const guard::ProcessInfo& process) {
+    const auto processes = all_processes();
+    return processes.empty() || std::ranges::any_of(processes, [&](const ProcessInfo& process) {
                return works_in(process.pid, data_dir).value_or(true);
            });
 }

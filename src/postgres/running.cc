@@ -7,8 +7,8 @@
 #include <sys/inotify.h>
 
 #include "base/files.h"
+#include "base/process_info.h"
 #include "base/text.h"
-#include "guard/processes.h"
 #include "postgres/datadir.h"
 #include "postgres/instance.h"
 
@@ -94,8 +94,7 @@ Async<void> Instance::send_signal(int number) {
     // A guard that hangs must not keep a primary alive: the same process, found by pid and start time, is
     // signalled directly.
     const guard::GuardStatus& status = guard_.status();
-    const auto process =
-        status.postmaster_pid > 0 ? guard::process_info(status.postmaster_pid) : std::nullopt;
+    const auto process = status.postmaster_pid > 0 ? process_info(status.postmaster_pid) : std::nullopt;
     if (sent.error().code == ErrorCode::conflict || !process || process->start != status.postmaster_start)
         co_return std::unexpected(sent.error());
     if (::kill(status.postmaster_pid, number) != 0)
@@ -194,7 +193,7 @@ Async<void> Instance::start(StartSpec spec, Duration timeout) {
 }
 
 bool Instance::has_client_sessions() const {
-    for (const auto& process : guard::all_processes()) {
+    for (const auto& process : all_processes()) {
         if (process.parent != guard_.status().postmaster_pid || process.state == 'Z') continue;
         auto title = read_file(fmt::format("/proc/{}/cmdline", process.pid));
         if (title && is_client_session(*title, config_.scope)) return true;

@@ -49,7 +49,7 @@ class Member:
         self.config_file = os.path.join(directory, f"{name}.yml")
         self.log_file = os.path.join(directory, "agent.log")
         self.process = None
-        self.mounted = False
+        self.mounted = self.hangs = False
 
     def write_configuration(self, config):
         for directory in (self.directory, self.disk):
@@ -61,7 +61,7 @@ class Member:
         shutil.chown(self.config_file, "postgres", "postgres")
         os.chmod(self.config_file, 0o600)
 
-    # --- a disk of its own, that can be full ---------------------------------------------------------------------------
+    # --- a disk of its own, that can be full or hang -------------------------------------------------------------------
     @property
     def disk(self):
         return os.path.join(self.directory, "disk")
@@ -81,6 +81,25 @@ class Member:
 
     def free_disk(self):
         os.unlink(os.path.join(self.disk, "filler"))
+
+    def mount_image(self, size):
+        """The same on a file system in a file, which can hang."""
+        image = os.path.join(self.directory, "disk.img")
+        sh("truncate", "-s", size, image)
+        sh("mkfs.ext4", "-q", image)
+        sh("mount", "-o", "loop", image, self.disk)
+        self.mounted = True
+        os.rmdir(os.path.join(self.disk, "lost+found"))
+        shutil.chown(self.disk, "postgres", "postgres")
+
+    def hang_disk(self):
+        """Whoever writes there waits, and cannot even be killed."""
+        sh("fsfreeze", "--freeze", self.disk)
+        self.hangs = True
+
+    def wake_disk(self):
+        sh("fsfreeze", "--unfreeze", self.disk)
+        self.hangs = False
 
     def start(self):
         words = [*self.agent, self.config_file]
@@ -137,6 +156,8 @@ class Member:
         self.process = None
 
     def close(self):
+        if self.hangs:
+            self.wake_disk()
         self.stop()
         if self.mounted:
             subprocess.run(["umount", "-l", self.disk], capture_output=True)

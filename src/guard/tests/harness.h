@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/process_info.h"
 #include "guard/client.h"
 #include "guard/guard.h"
 #include "guard/processes.h"

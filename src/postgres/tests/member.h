@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 
+#include "base/process_info.h"
 #include "base/testing/program.h"
 #include "eventloop/log.h"
 #include "eventloop/loop.h"
@@ -163,7 +164,7 @@ class Member {
     }
     std::vector<pid_t> server_processes() const {
         std::vector<pid_t> found;
-        for (const auto& process : guard::all_processes())
+        for (const auto& process : all_processes())
             if (process.parent == postmaster()) found.push_back(process.pid);
         return found;
     }
