@@ -120,7 +120,7 @@ void Faults::heal() {
         machine->set_wall_error({});
         machine->server().refuse_deadlines(false);
         machine->server().blind(false);
-        machine->server().hang(false);
+        machine->server().hang(Server::Hang::no);
         if (machine->server().needs_an_operator())
             machine->change_disk([](Server& server) { server.repair_disk(); });
     }
@@ -199,8 +199,8 @@ void Faults::other_system(int i) {
 }
 
 void Faults::disk_hangs(int i) {
-    member(i).server().hang(true);
-    for_a_while(seconds(40), {i}, [this, i] { member(i).server().hang(false); });
+    member(i).server().hang(dice_.chance(0.5) ? Server::Hang::mute : Server::Hang::stuck);
+    for_a_while(seconds(40), {i}, [this, i] { member(i).server().hang(Server::Hang::no); });
 }
 
 void Faults::watchdog_missing(int i) {

@@ -242,7 +242,7 @@ void Judge::promoting(Server& server) {
 
 void Judge::fenced(Server& server) {
     const bool well = could_stop && could_stop(server.member());
-    if (paused() || !well || leader_ != server.member() || !server.writable() ||
+    if (paused() || !well || server.stuck() || leader_ != server.member() || !server.writable() ||
         server.process() != Server::Process::running)
         return;
     violation(kFence, server.name() + " has let its lease run out");

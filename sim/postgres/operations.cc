@@ -249,7 +249,7 @@ void Server::come_up(bool as_primary, Duration timeout) {
     if (as_primary && disk_.control != ControlState::shut_down)
         disk_.control = ControlState::in_crash_recovery;
     if (!as_primary) disk_.control = ControlState::in_archive_recovery;
-    later(duration, [this] { came_up(); });
+    later(duration, [this] { once_it_writes([this] { came_up(); }); });
     later(timeout, [this, operation = operation_] {
         if (process_ == Process::starting && busy_ && operation_ == operation)
             finish(fail(ErrorCode::timeout, "the server is still starting"));
@@ -295,7 +295,8 @@ void Server::promote(Timeline claimed, Done<void> done) {
     disk_.flushed = disk_.wal.size();  // the receiver flushes when it ends
     close_receiver();
     ++connecting_;
-    later(world_.dice.about(milliseconds(40)), [this, claimed] { open_new_timeline(claimed); });
+    later(world_.dice.about(milliseconds(40)),
+          [this, claimed] { once_it_writes([this, claimed] { open_new_timeline(claimed); }); });
 }
 
 void Server::open_new_timeline(Timeline claimed) {
@@ -318,7 +319,9 @@ void Server::open_new_timeline(Timeline claimed) {
     open();
     // The checkpoint that follows is a slow one, unless somebody asks for it.
     later(world_.dice.between(seconds(3), seconds(30)), [this, next] {
-        if (disk_.checkpoint.timeline < next) write_checkpoint();
+        once_it_writes([this, next] {
+            if (disk_.checkpoint.timeline < next) write_checkpoint();
+        });
     });
     finish({});
 }
@@ -360,10 +363,12 @@ void Server::shut_down(StopMode mode, bool checkpoint, Instant deadline) {
                        std::nullopt);  // half promoted
     const auto first = checkpoint ? world_.dice.about(milliseconds(100)) : Duration{};
     later(first, [this, checkpoint] {
-        if (process_ != Process::running) return;
-        if (checkpoint) write_checkpoint();
-        process_ = Process::stopping;
-        shut_down_primary();
+        once_it_writes([this, checkpoint] {
+            if (process_ != Process::running) return;
+            if (checkpoint) write_checkpoint();
+            process_ = Process::stopping;
+            shut_down_primary();
+        });
     });
 }
 
@@ -399,13 +404,19 @@ void Server::end_all(Duration within, bool told, std::optional<PostgresEvent> ev
     ending_ = true;
     process_ = Process::stopping;
     later(within, [this, told, event] {
-        gone(told);
-        if (event && events_ && guard_alive_) events_(*event);
+        close_sessions();
+        close_all_streams();
+        wait_for_the_disk_.clear();
+        once_it_writes([this, told, event] {
+            gone(told);
+            if (event && events_ && guard_alive_) events_(*event);
+        });
     });
 }
 
 void Server::gone(bool told) {
     ++run_;
+    wait_for_the_disk_.clear();
     const bool starting_over = told && restart_as_primary_.has_value() && busy_;
     process_ = Process::stopped;
     ending_ = flush_planned_ = replay_planned_ = receive_flush_planned_ = waiting_for_senders_ = false;
@@ -478,8 +489,10 @@ void Server::checkpoint(Done<void> done) {
     if (!begin("checkpoint", done)) return;
     later(world_.dice.about(milliseconds(120)) + world_.slow_checkpoint, [this] {
         if (process_ != Process::running) return finish(fail("the server is not running"));
-        if (!recovery_) write_checkpoint();
-        finish({});
+        once_it_writes([this] {
+            if (!recovery_) write_checkpoint();
+            finish({});
+        });
     });
 }
 

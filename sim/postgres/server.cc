@@ -44,16 +44,26 @@ void Server::flush_soon() {
     later(world_.dice.about(microseconds(600)), [this] { flush(); });
 }
 
-void Server::hang(bool hangs) {
-    if (hangs_ == hangs) return;
-    hangs_ = hangs;
-    note(hangs ? "the disk hangs" : "the disk goes on");
-    if (!hangs && process_ == Process::running && !recovery_) flush_soon();
+void Server::hang(Hang how) {
+    if (hang_ == how) return;
+    if (hang_ == Hang::stuck) stuck_until_ = world_.clock.now() + std::chrono::seconds(2);
+    hang_ = how;
+    note(how == Hang::no ? "the disk goes on" : "the disk hangs");
+    if (how != Hang::no) return;
+    for (auto& then : std::exchange(wait_for_the_disk_, {})) later(Duration{}, std::move(then));
+    if (process_ == Process::running && !recovery_) flush_soon();
+}
+
+void Server::once_it_writes(Then then) {
+    if (hang_ == Hang::stuck)
+        wait_for_the_disk_.push_back(std::move(then));
+    else
+        then();
 }
 
 void Server::flush() {
     flush_planned_ = false;
-    if (hangs_) return;
+    if (hang_ != Hang::no) return;
     disk_.flushed = disk_.wal.size();
     if (!recovery_) replayed_ = disk_.flushed;
     send_all();
@@ -247,7 +257,7 @@ PostgresState Server::observe(bool guard_only) const {
         out.primary_conninfo = fmt::format("user=replicator host={} port={} application_name={}",
                                            disk_.upstream.host, disk_.upstream.port, name());
     out.observed = world_.clock.now();
-    if (guard_only || hangs_ || process_ != Process::running) return out;
+    if (guard_only || hang_ == Hang::mute || process_ != Process::running) return out;
 
     out.in_recovery = recovery_;
     out.newest_timeline = disk_.newest_known;
@@ -256,6 +266,7 @@ PostgresState Server::observe(bool guard_only) const {
     out.received = recovery_ ? wal.end_at(disk_.flushed) : Lsn{};
     out.replayed = recovery_ ? wal.end_at(replayed_) : Lsn{};
     out.position = wal.end_at(disk_.flushed);
+    out.flush_awaited = !recovery_ && hang_ == Hang::stuck && disk_.flushed < wal.size();
     if (recovery_ && streaming()) {
         ReceiverState receiver;
         receiver.streaming = true;

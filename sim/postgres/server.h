@@ -163,7 +163,12 @@ class Server {
     void refuse_deadlines(bool refuses) { guard_refuses_ = refuses; }
     void blind(bool yes) { blind_ = yes; }
     void fail_next_operation() { fail_next_ = true; }
-    void hang(bool hangs);  // its disk takes nothing: no commit ends, no question is answered
+    // Its disk takes nothing: no commit ends. `mute`: no question is answered either. `stuck`: questions are
+    // answered, and processes that are killed are not gone before the disk goes on.
+    enum class Hang { no, mute, stuck };
+    void hang(Hang how);
+    // Its disk does not let it stop in time, or did not a moment ago.
+    bool stuck() const { return hang_ == Hang::stuck || world_.clock.now() < stuck_until_; }
     void network_changed();
 
   private:
@@ -175,6 +180,7 @@ class Server {
 
     template <class F>
     void later(Duration delay, F then);  // not if the processes have ended by then
+    void once_it_writes(Then then);      // at once, or when a stuck disk goes on
     void note(std::string_view what, std::uint64_t number = 0) { world_.trace.note(member_, what, number); }
 
     // operations (operations.cc)
@@ -251,7 +257,9 @@ class Server {
 
     bool guard_alive_ = true;
     bool guard_refuses_ = false;  // its watchdog is missing
-    bool hangs_ = false;
+    Hang hang_ = Hang::no;
+    Instant stuck_until_;
+    std::vector<Then> wait_for_the_disk_;
     bool blind_ = false;  // the agent cannot look at the data directory
     std::optional<Instant> armed_until_;
     Timer guard_timer_;

@@ -133,6 +133,7 @@ void Agent::Impl::observe() {
     seen.failsafe_leader_until = requests_.failsafe_leader_until();
     seen.failsafe_unsure_until = state_.started + seen.config.ttl;
     seen.pg = instance_.state();
+    seen.wal_stands_still = instance_.wal_stands_still();
     seen.running = instance_.running();
     seen.finished = instance_.finished();
     seen.sync_noted_lsn = instance_.sync_noted();

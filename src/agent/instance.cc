@@ -46,6 +46,8 @@ void Instance::observation(Result<PostgresState> result) {
     if (result) {
         bool crashed = state_.crashed && result->postmaster == Postmaster::stopped;
         if (observed_) keep_what_was_known(*result, state_);
+        wal_stands_still_ = result->primary() && result->flush_awaited && state_.flush_awaited &&
+                            result->position == state_.position;
         state_ = std::move(*result);
         // What an earlier brain has set stays in force until it is decided anew.
         if (!sync_names_ && state_.in_recovery) sync_names_ = state_.synchronous_standby_names;

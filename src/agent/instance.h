@@ -32,6 +32,8 @@ class Instance {
     const std::string& progress() const { return progress_; }
     // How long the last one of each kind of operation took that succeeded.
     const std::map<std::string, Duration>& took() const { return took_; }
+    // Two looks in a row found sessions waiting for the disk, and not a byte more of WAL on it.
+    bool wal_stands_still() const { return wal_stands_still_; }
     std::optional<Lsn> sync_noted() const { return sync_noted_; }
     // Nothing: set by an earlier life of this agent, and PostgreSQL has told nothing yet.
     const std::optional<std::string>& sync_names() const { return sync_names_; }
@@ -57,6 +59,7 @@ class Instance {
     std::function<void()> changed_;
     PostgresState state_;
     bool observed_ = false;
+    bool wal_stands_still_ = false;
     bool observing_ = false;
     bool observe_again_ = false;
     std::optional<ha::RunningOperation> running_;

@@ -23,6 +23,7 @@ inline constexpr Duration kCompareAgain = std::chrono::seconds(10);  // a standb
 inline constexpr Duration kRoundIsFresh =
     std::chrono::seconds(5);  // a complete round is an answer for that long
 inline constexpr Duration kUnanswered = std::chrono::seconds(10);  // or ttl if that is more
+inline constexpr Duration kUnfitStop = std::chrono::seconds(2);    // of a primary that could not serve
 inline constexpr Duration kHandover =
     std::chrono::seconds(10);  // a candidate's chance, or ttl if that is less
 
@@ -122,8 +123,8 @@ struct Facts {
     bool start_expired = false;
     bool start_failed = false;     // the last start did not succeed
     bool makes_a_primary = false;  // the operation under way does
-    bool unanswered =
-        false;  // runs as our primary, but has told nothing for longer than a moment of load explains
+    bool unanswered = false;  // runs as our primary, but has told nothing, or got nothing to its disk, for
+                              // longer than a moment of load explains
     bool failover_possible = false;  // by the latest answers
     bool failover_known = false;     // those are recent
 

@@ -113,9 +113,9 @@ void note_role(Facts& f) {
         m.led = f.may_write && f.lock_held;
     else
         m.led = f.may_write ? m.led || f.entitled : m.led && f.lock_held;
-    bool answers = f.seen.pg.in_recovery.has_value();
-    if ((f.primary && answers) || f.another_leads) m.unfit = false;
-    bool mute = f.seen.pg.running() && !answers;
+    bool serves = f.seen.pg.in_recovery.has_value() && !f.seen.wal_stands_still;
+    if ((f.primary && serves) || f.another_leads) m.unfit = false;
+    bool mute = f.seen.pg.running() && !serves;
     if (!m.led || !mute)
         m.mute_since.reset();
     else if (!m.mute_since)

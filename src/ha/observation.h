@@ -143,6 +143,7 @@ struct Observation {
 
     // --- PostgreSQL here
     PostgresState pg;
+    bool wal_stands_still = false;  // a primary's: sessions wait, and nothing gets to its disk
     std::optional<RunningOperation> running;
     std::optional<FinishedOperation> finished;  // the latest one
     // The member whose address is in the configured primary_conninfo; empty name = it follows nobody; absent
@@ -171,7 +172,8 @@ struct Memory {
     bool bootstrapping = false;       // this member won the race to initialize the cluster
     bool was_primary = false;         // PostgreSQL ran as a primary here when last seen
     std::optional<Instant> recovering_since;  // PostgreSQL went down by itself: crash recovery began
-    std::optional<Instant> mute_since;        // PostgreSQL runs here as the primary, but answers nothing
+    // PostgreSQL runs here as the primary, but answers nothing, or gets nothing to its disk
+    std::optional<Instant> mute_since;
     bool unfit = false;  // PostgreSQL ran here as the primary and could not serve: another member shall lead
     int failed_starts = 0;  // in a row
     int failed_clones = 0;

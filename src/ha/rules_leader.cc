@@ -34,8 +34,9 @@ void hand_over(const Facts& f, Decision& d) {
 
 constexpr Rule kLeader[] = {
     {"leader-cannot-serve",
-     "PostgreSQL runs here as the primary but has answered nothing for long (a full disk, say), and another "
-     "member can take over: "
+     "PostgreSQL runs here as the primary but has answered nothing for long (a full disk, say), or got no "
+     "WAL "
+     "to its disk (a disk that hangs), and another member can take over: "
      "end it, and leave the lock to the other.",
      "DESIGN 3.4", false,
      [](const Facts& f) { return f.unanswered && f.failover_known && f.failover_possible; },
@@ -46,8 +47,9 @@ constexpr Rule kLeader[] = {
      }},
 
     {"ask-who-could-serve",
-     "PostgreSQL runs here as the primary but has answered nothing for long: ask whether another member can "
-     "take over.",
+     "PostgreSQL runs here as the primary but has answered nothing, or got nothing to its disk, for long: "
+     "ask "
+     "whether another member can take over.",
      "DESIGN 3.4", false, [](const Facts& f) { return f.unanswered && f.race.ask_again; },
      [](const Facts& f, Decision& d) {
          keep_lock(f, d);

@@ -6,13 +6,29 @@ namespace pgherd::ha {
 
 namespace {
 
+// Processes that wait for a disk do not even die of SIGKILL before it answers; nor do they run again.
+bool held_by_its_disk(const Facts& f) {
+    return f.memory.unfit && f.seen.running->operation == Operation::stop;
+}
+
 constexpr Rule kInFlight[] = {
+    {"stop-does-not-end",
+     "The primary that could not serve has been ended, and its processes are not gone (their disk hangs): "
+     "let "
+     "the lease run out, for which the guard stands in, so that another member can lead.",
+     "DESIGN 3.4", false,
+     [](const Facts& f) { return held_by_its_disk(f) && f.now >= f.seen.running->since + kUnfitStop; },
+     [](const Facts& f, Decision& d) {
+         say(d, "{} in progress, and the lock is not renewed", to_string(f.seen.running->operation));
+     }},
+
     {"operation-in-progress", "An operation of PostgreSQL runs: keep the lock and wait for its end.",
      "Patroni 4.2", false, [](const Facts&) { return true; },
      [](const Facts& f, Decision& d) {
          say(d, "{} in progress", to_string(f.seen.running->operation));
          keep_lock(f, d);
          if (f.entitled) wake_at(d, f.stop_at);
+         if (held_by_its_disk(f)) wake_at(d, f.seen.running->since + kUnfitStop);
      }},
 };
 

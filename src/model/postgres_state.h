@@ -101,7 +101,8 @@ struct PostgresState {
     // From here on: answers of the running server; absent when it does not answer.
     std::optional<bool> in_recovery;
     Timeline timeline;
-    Lsn position;  // primary: flushed; standby: max(received, replayed)
+    Lsn position;                // primary: flushed; standby: max(received, replayed)
+    bool flush_awaited = false;  // primary: a session waits until its WAL is on disk
     Lsn received;
     Lsn replayed;
     std::optional<WallTime> replayed_timestamp;

@@ -101,6 +101,7 @@ void read_standby(const Json& document, PostgresState& state) {
 
 void read_primary(const Json& document, PostgresState& state) {
     state.position = lsn_of(document, "flushed");
+    state.flush_awaited = flag_of(document, "flush_awaited");
     const std::string file =
         text_of(document, "wal_file");  // timeline, log and segment, eight hexadecimal digits each
     state.timeline = {static_cast<std::uint32_t>(std::strtoul(file.substr(0, 8).c_str(), nullptr, 16))};
@@ -115,6 +116,8 @@ std::string_view observation_query() {
  'started', extract(epoch FROM pg_postmaster_start_time()),
  'system_id', (SELECT system_identifier::text FROM pg_control_system()),
  'flushed', CASE WHEN NOT r.standby THEN pg_current_wal_flush_lsn() END,
+ 'flush_awaited', NOT r.standby AND EXISTS (SELECT FROM pg_stat_activity WHERE lower(wait_event) IN
+  ('walsync', 'walwrite', 'walinitsync', 'walinitwrite')),
  'wal_file', CASE WHEN NOT r.standby THEN pg_walfile_name(pg_current_wal_insert_lsn()) END,
  'received', CASE WHEN r.standby THEN pg_last_wal_receive_lsn() END,
  'replayed', CASE WHEN r.standby THEN pg_last_wal_replay_lsn() END,

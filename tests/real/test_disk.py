@@ -1,4 +1,4 @@
-"""A primary whose disk is full: writes may fail meanwhile, but nothing acknowledged is lost, and all is well once there is room."""
+"""A primary whose disk is full, or hangs: writes may fail meanwhile, but nothing acknowledged is lost, and all is well in the end."""
 import time
 
 import pytest
@@ -8,17 +8,18 @@ from herdtest.waiting import wait_for
 
 
 @pytest.fixture
-def cluster():
+def cluster(mount):
     cluster = Cluster(dcs={"synchronous_mode": True})
     try:
         for member in cluster.members:
-            member.mount_disk("220m")
+            mount(member)
         cluster.start()
         yield cluster
     finally:
         cluster.close()
 
 
+@pytest.mark.parametrize("mount", [lambda member: member.mount_disk("220m")], ids=["small"])
 def test_full_disk_loses_nothing_and_ends_with_the_room(cluster):
     leader = cluster.wait_healthy()
     writer = cluster.writes()
@@ -38,6 +39,24 @@ def test_full_disk_loses_nothing_and_ends_with_the_room(cluster):
     assert max(timelines) <= 2, f"a loop of promotions: {timelines}"
     leader.free_disk()
     cluster.wait_healthy(90)
+    report = writer.finish()
+    assert report["lost"] == 0
+    assert report["acknowledged"] > 50
+
+
+@pytest.mark.parametrize("mount", [lambda member: member.mount_image("400m")], ids=["image"])
+def test_a_primary_whose_disk_hangs_is_replaced(cluster):
+    old = cluster.wait_healthy()
+    writer = cluster.writes()
+    time.sleep(1)  # some writes before the fault
+    old.hang_disk()
+
+    # Ten seconds of silence, two for the end of processes that do not end, and a lease.
+    new = wait_for("another leader", lambda: (leader := cluster.leader()) and leader is not old and leader, 60)
+    assert old.status()["role"] != "primary"
+    old.wake_disk()
+    cluster.wait_healthy(60)
+    assert cluster.leader() is new
     report = writer.finish()
     assert report["lost"] == 0
     assert report["acknowledged"] > 50

@@ -302,6 +302,11 @@ inline void set_postgres(World& w, const std::vector<std::string>& words) {
                 pg.standby_configured = true;
             }},
            {"mute", [&](auto&) { running(std::nullopt); }},
+           {"stuck",
+            [&](auto&) {
+                running(false);
+                w.seen.wal_stands_still = true;
+            }},
            {"starting", [&](auto&) { pg.postmaster = Postmaster::starting; }},
            {"stopping", [&](auto&) { pg.postmaster = Postmaster::stopping; }},
            {"down",
