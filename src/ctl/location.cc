@@ -89,7 +89,9 @@ std::string completed(const Json& document) {
         {"listen", "127.0.0.1:5432"}, {"connect_address", "127.0.0.1:5432"}, {"data_dir", "/nonexistent"}};
     Json* restapi = all.if_contains("restapi");
     JsonObject kept = restapi && restapi->is_object() ? restapi->get_object() : JsonObject{};
-    kept["listen"] = kept["connect_address"] = "127.0.0.1:8008";
+    // Not in one statement: the second new key may move what the first one's reference refers to.
+    kept["listen"] = "127.0.0.1:8008";
+    kept["connect_address"] = "127.0.0.1:8008";
     all["restapi"] = std::move(kept);
     all.erase("bootstrap");
     all.erase("watchdog");

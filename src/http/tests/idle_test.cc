@@ -10,6 +10,13 @@
 namespace pgherd {
 namespace {
 
+// A sanitizer's bookkeeping is not what is measured.
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 long resident_kb() {
     std::ifstream status("/proc/self/status");
     for (std::string line; std::getline(status, line);)
@@ -103,7 +110,9 @@ TEST_F(IdleTest, TenThousandIdleConnectionsDoNotStopIt) {
         loop_.run_until([&] { return server_->connections() == static_cast<std::size_t>(count); }, kLimit));
     const long each = (resident_kb() - before) * 1024 / count;
     std::printf("%ld bytes for each idle connection\n", each);
-    EXPECT_LT(each, 4096);
+    if (!kSanitized) {
+        EXPECT_LT(each, 4096);
+    }
     HttpClient client(loop_);
     for (int i = 0; i < 20; ++i) {
         const Instant begin = loop_.clock().now();

@@ -120,7 +120,7 @@ TEST_F(ExecSessionTest, CarriesMegabytesBothWays) {
     Client stdio;
     connect(stdio, "/stdio");
     std::string content;
-    for (int i = 0; content.size() < 5'000'000; ++i) content += fmt::format("{:x}", i * 7919);
+    for (long i = 0; content.size() < 5'000'000; ++i) content += fmt::format("{:x}", i * 7919);
     for (std::size_t at = 0; at < content.size(); at += 60'000) send(stdio, content.substr(at, 60'000));
     send(stdio, R"({"command":"end"})", true);
     ASSERT_TRUE(finished());
