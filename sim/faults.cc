@@ -121,8 +121,11 @@ void Faults::heal() {
         machine->server().refuse_deadlines(false);
         machine->server().blind(false);
         machine->server().hang(Server::Hang::no);
-        if (machine->server().needs_an_operator())
-            machine->change_disk([](Server& server) { server.repair_disk(); });
+        // The last of the wrong disks may be on their way.
+        cluster_.world.clock.after(milliseconds(200), [machine = machine.get()] {
+            if (machine->server().needs_an_operator())
+                machine->change_disk([](Server& server) { server.repair_disk(); });
+        });
     }
 }
 

@@ -89,10 +89,11 @@ Member describe_member(const AgentConfig& config, const ha::Observation& seen, c
             member.replication_state = pg.streaming()           ? "streaming"
                                        : pg.in_archive_recovery ? "in archive recovery"
                                                                 : "";
-        } else if (memory.checkpoint_due) {
-            member.checkpoint_after_promote = false;
         }
     }
+    // Also while it is being promoted: who reads that it is a primary now must not rewind before it is one.
+    if (member.role == Role::primary && (memory.checkpoint_due || !pg.primary()))
+        member.checkpoint_after_promote = false;
     return member;
 }
 
