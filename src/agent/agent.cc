@@ -73,14 +73,15 @@ void Agent::Impl::step() {
         return schedule(std::nullopt);
     }
     ha::Decision decision = decide_(state_.seen, memory_);
-    note(decision);
     memory_ = decision.memory;
     bool renew = shutting_down_ != nullptr;
-    if (!shutting_down_)
+    if (!shutting_down_) {
+        note(decision);
         for (const ha::Action& action : decision.actions) {
             renew = renew || std::holds_alternative<ha::RenewLock>(action);
             perform(action, decision);
         }
+    }
     lease_.tick(renew);
     if (Instant until = ha::confirmed_until(state_.seen); until > ports_.clock.now() && !state_.paused())
         lease_.extend(until);

@@ -21,6 +21,7 @@ using Wait = asio::posix::stream_descriptor::wait_type;
 // The SQLSTATE as a verbose message has it, in front of words in the server's language. libpq tells that of a
 // refused connection in no other way.
 constexpr std::string_view kInvalidPassword = " 28P01: ";
+constexpr std::string_view kInvalidAuthorization = " 28000: ";
 
 bool is_address(const std::string& host) {
     boost::system::error_code error;
@@ -107,6 +108,10 @@ std::string conninfo_text(const ConnectionParameters& parameters) {
         text += '\'';
     }
     return text;
+}
+
+bool refused_by_hba(const Error& error) {
+    return error.message.find(kInvalidAuthorization) != std::string::npos;
 }
 
 Connection::~Connection() {

@@ -28,6 +28,9 @@ struct Table {
 
 using ConnectionParameters = std::map<std::string, std::string>;  // libpq keywords; empty values are left out
 
+// Why a connection was refused: no line of pg_hba.conf lets the user in.
+bool refused_by_hba(const Error& error);
+
 class Connection {
   public:
     // Errors: denied (a wrong password), unavailable, timeout.

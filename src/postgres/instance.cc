@@ -187,7 +187,12 @@ Async<std::unique_ptr<Connection>> Instance::connect_local(Instant deadline, Con
         "-c search_path=pg_catalog -c synchronous_commit=local -c statement_timeout=10s -c "
         "log_statement=none";
     for (auto& [key, value] : extra) parameters[key] = value;
-    return Connection::open(std::move(parameters), deadline);
+    std::string host = parameters["host"];
+    auto connection = co_await Connection::open(std::move(parameters), deadline);
+    if (connection || !refused_by_hba(connection.error())) co_return connection;
+    co_return std::unexpected(with_context(
+        std::move(connection).error(),
+        fmt::format("postgresql.pg_hba must let the agent in, as \"{}\" from {}", superuser.username, host)));
 }
 
 Async<Table> Instance::query(std::string sql, Instant deadline, ConnectionParameters extra) {
