@@ -9,6 +9,7 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/status.hpp>
 #include <fmt/format.h>
+#include <poll.h>
 
 #include "base/text.h"
 #include "http/chunked.h"
@@ -23,6 +24,12 @@ namespace {
 
 constexpr std::size_t kHeadSize = 4096;
 constexpr std::size_t kPieceSize = 64 * 1024;
+
+// Both directions of a unix socket are closed.
+bool hung_up(StreamSocket& socket) {
+    pollfd look{.fd = socket.native_handle(), .events = 0, .revents = 0};
+    return ::poll(&look, 1, 0) > 0;
+}
 
 std::string text(boost::beast::string_view view) {
     return {view.data(), view.size()};
@@ -365,6 +372,8 @@ void ConnectionExchange::watch() {
     auto readable = [weak = weak_from_this(), tells](error_code error) {
         const auto self = weak.lock();
         if (!self || self->over_) return;
+        // Asio ends the first wait of a socket, too, by what was under way for an earlier one of its number.
+        if (!error && tells && !hung_up(self->connection_->transport().socket())) return self->watch();
         if (error || tells || self->connection_->transport().peer_gone()) self->notice_gone();
     };
     socket.async_wait(tells ? StreamSocket::wait_error : StreamSocket::wait_read,

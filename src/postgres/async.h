@@ -25,6 +25,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
+#include <poll.h>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -53,13 +54,25 @@ inline asio::awaitable<void> pause_for(Duration duration) {
     co_await timer.async_wait(kTuple);
 }
 
+// Whether it is ready now. A wait may end without that: Asio keeps the state of closed descriptors for new
+// ones, and an event of the old one, which was under way, ends the first wait of the new one.
+inline bool is_ready(asio::posix::stream_descriptor& descriptor,
+                     asio::posix::stream_descriptor::wait_type what) {
+    const bool read = what == asio::posix::stream_descriptor::wait_read;
+    pollfd look{.fd = descriptor.native_handle(), .events = short(read ? POLLIN : POLLOUT), .revents = 0};
+    return ::poll(&look, 1, 0) > 0;
+}
+
 // True when the descriptor is ready, false when the deadline has passed (or the descriptor was closed).
 inline asio::awaitable<bool> wait_ready(asio::posix::stream_descriptor& descriptor,
                                         asio::posix::stream_descriptor::wait_type what, Instant deadline) {
     using namespace asio::experimental::awaitable_operators;
-    asio::steady_timer timer(descriptor.get_executor(), left_until(deadline));
-    const auto first = co_await (descriptor.async_wait(what, kTuple) || timer.async_wait(kTuple));
-    co_return first.index() == 0 && !std::get<0>(std::get<0>(first));
+    while (true) {
+        asio::steady_timer timer(descriptor.get_executor(), left_until(deadline));
+        const auto first = co_await (descriptor.async_wait(what, kTuple) || timer.async_wait(kTuple));
+        if (first.index() != 0 || std::get<0>(std::get<0>(first))) co_return false;
+        if (is_ready(descriptor, what)) co_return true;
+    }
 }
 
 // Something happened: look again. Waiters wake on notify() or at their deadline.

@@ -118,7 +118,9 @@ Async<ChildResult> run_child(const Identity& identity, ChildSpec spec, Instant d
                       process.async_wait(Descriptor::wait_read, kTuple) || timer.async_wait(kTuple));
         if (first.index() == 2)
             co_return fail(ErrorCode::timeout, fmt::format("{} does not end in time", spec.argv[0]));
-        reading = read_available(output.native_handle(), result, spec) && first.index() == 0;
+        // Before the last look at its output, or what it says between the two is lost.
+        const bool ended = is_ready(process, Descriptor::wait_read);
+        reading = read_available(output.native_handle(), result, spec) && !ended;
     }
     if (!co_await wait_ready(process, Descriptor::wait_read, deadline))
         co_return fail(ErrorCode::timeout, fmt::format("{} does not end in time", spec.argv[0]));
