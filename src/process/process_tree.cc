@@ -29,9 +29,12 @@ bool has_mark(int pid, const std::string& mark) {
     return false;
 }
 
-}  // namespace
+struct Members {
+    std::vector<int> living;
+    std::set<int> groups;  // process groups of nobody else
+};
 
-std::vector<int> members_of(const ProcessTree& tree) {
+Members find_members(const ProcessTree& tree) {
     const int self = ::getpid();
     std::set<int> members;
     std::set<int> strangers;  // by their environment
@@ -54,23 +57,41 @@ std::vector<int> members_of(const ProcessTree& tree) {
             if (belongs && members.insert(one.pid).second) grown = true;
         }
     }
-    std::vector<int> living;
+    Members found;
     for (const ProcessInfo& one : all)
-        if (members.contains(one.pid) && one.state != 'Z' && one.state != 'X') living.push_back(one.pid);
-    return living;
+        if (members.contains(one.pid) && one.state != 'Z' && one.state != 'X') {
+            found.living.push_back(one.pid);
+            if (one.group > 1) found.groups.insert(one.group);  // -1 would be everybody
+        }
+    for (const ProcessInfo& one : all)
+        if (!members.contains(one.pid)) found.groups.erase(one.group);
+    found.groups.erase(::getpgrp());
+    return found;
+}
+
+}  // namespace
+
+std::vector<int> members_of(const ProcessTree& tree) {
+    return find_members(tree).living;
 }
 
 std::size_t kill_tree(const ProcessTree& tree) {
-    std::set<int> stopped;
+    std::set<int> stopped, groups;
     for (int pass = 0; pass < kMaxPasses; ++pass) {
         bool grown = false;
-        for (const int pid : members_of(tree))
+        const Members members = find_members(tree);
+        // A signal to a group reaches those, too, that are just being forked in it; one by one they might be
+        // forked as fast as they are found.
+        for (const int group : members.groups)
+            if (groups.insert(group).second) ::kill(-group, SIGSTOP);
+        for (const int pid : members.living)
             if (stopped.insert(pid).second) {
                 ::kill(pid, SIGSTOP);
                 grown = true;
             }
         if (!grown) break;
     }
+    for (const int group : groups) ::kill(-group, SIGKILL);
     for (const int pid : stopped) ::kill(pid, SIGKILL);
     return stopped.size();
 }
