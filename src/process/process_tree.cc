@@ -71,10 +71,6 @@ Members find_members(const ProcessTree& tree) {
 
 }  // namespace
 
-std::vector<int> members_of(const ProcessTree& tree) {
-    return find_members(tree).living;
-}
-
 std::size_t kill_tree(const ProcessTree& tree) {
     std::set<int> stopped, groups;
     for (int pass = 0; pass < kMaxPasses; ++pass) {

@@ -6,8 +6,8 @@
 // and then killed: none can escape by starting another meanwhile.
 #pragma once
 
+#include <cstddef>
 #include <string>
-#include <vector>
 
 namespace pgherd {
 
@@ -17,7 +17,6 @@ struct ProcessTree {
     std::string mark;            // "NAME=value" in the environment; empty = none
 };
 
-std::vector<int> members_of(const ProcessTree& tree);
 // How many were killed. Takes some milliseconds on a machine with many processes.
 std::size_t kill_tree(const ProcessTree& tree);
 
